@@ -1,0 +1,90 @@
+"""Boxes (x1, y1, x2, y2): areas, overlaps, suppression. Pure functions; imports numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge.types import F32, I32, I64, Bool
+
+
+def area(boxes: F32) -> F32:
+    """Area in square pixels, float32 (N,); a box turned inside out has 0.
+
+    >>> area(np.array([[0, 0, 2, 3], [5, 5, 4, 9]], np.float32)).tolist()
+    [6.0, 0.0]
+    """
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    product: F32 = sides[:, 0] * sides[:, 1]
+    return product
+
+
+def intersection_matrix(a: F32, b: F32) -> F32:
+    """Shared area of every box in `a` with every box in `b`, float32 (N, M)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    sides = np.maximum(high - low, 0)
+    shared: F32 = sides[..., 0] * sides[..., 1]
+    return shared
+
+
+def iou_matrix(a: F32, b: F32) -> F32:
+    """Intersection over union of every box in `a` with every box in `b`.
+
+    Returns:
+        float32 (N, M), each in 0..1; boxes without area have IoU 0, not NaN.
+
+    >>> one = np.array([[0, 0, 2, 2]], np.float32)
+    >>> iou_matrix(one, np.array([[0, 0, 2, 2], [1, 0, 3, 2], [2, 2, 3, 3]], np.float32)).round(3)
+    array([[1.   , 0.333, 0.   ]], dtype=float32)
+    """
+    shared = intersection_matrix(a, b)
+    union = area(a)[:, None] + area(b)[None, :] - shared
+    iou: F32 = shared / np.maximum(union, np.float32(1e-9))
+    return iou
+
+
+def height_iou_matrix(a: F32, b: F32) -> F32:
+    """Overlap of the vertical extents over their union, float32 (N, M) in 0..1.
+
+    The "height modulated" factor of Hybrid-SORT (Yang et al., 2023, arXiv:2308.00783): people
+    of different height do not take each other's place.
+    """
+    shared = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    union = np.maximum(a[:, None, 3], b[None, :, 3]) - np.minimum(a[:, None, 1], b[None, :, 1])
+    ratio: F32 = np.maximum(shared, 0) / np.maximum(union, np.float32(1e-9))
+    return ratio
+
+
+def grown(boxes: F32, share: float) -> F32:
+    """Boxes with `share` of their width and height added on each side."""
+    pad = (boxes[:, 2:] - boxes[:, :2]) * np.float32(share)
+    larger: F32 = np.concatenate([boxes[:, :2] - pad, boxes[:, 2:] + pad], 1)
+    return larger
+
+
+def suppressed(boxes: F32, scores: F32, class_ids: I32, max_iou: float, most: int) -> I64:
+    """Greedy non-maximum suppression within each class.
+
+    Args:
+        boxes: float32 (N, 4).
+        scores: float32 (N,).
+        class_ids: int32 (N,); boxes of different classes do not suppress each other.
+        max_iou: a box goes when its IoU with a kept, better one is larger.
+        most: at most so many are kept.
+
+    Returns:
+        int64 (K,): indices of the kept boxes, best score first; ties keep their order.
+    """
+    order = np.argsort(-scores, kind="stable")
+    boxes, class_ids = boxes[order], class_ids[order]
+    rivals = (iou_matrix(boxes, boxes) > max_iou) & (class_ids[:, None] == class_ids[None, :])
+    alive: Bool = np.ones(len(order), bool)
+    kept = []
+    for k in range(len(order)):
+        if alive[k]:
+            kept.append(k)
+            if len(kept) == most:
+                break
+            alive &= ~rivals[k]
+    chosen: I64 = order[np.array(kept, np.int64)]
+    return chosen

@@ -1,0 +1,155 @@
+"""From config to objects: every choice between implementations is made here, in plain if/elif."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+import edge
+from edge.config import Config, Line, Zone, check_classes, config_rev, geometry_hash
+from edge.count.line import Band, LineCounter
+from edge.count.zone import ZoneCounter, ZoneTimes
+from edge.events import DeviceInfo, Encoder, RuleInfo, SourceInfo
+from edge.outputs import Counter
+from edge.segment import Limits, Segmenter, Session, find_model
+from edge.track.settings import TrackerSettings
+from edge.track.tracker import Tracker
+from edge.types import F64
+
+# Detectors flip between these on one object; a track may change class within its group.
+CLASS_GROUPS = (("car", "truck", "bus", "van", "vehicle"), ("bicycle", "motorcycle"))
+
+
+def segmenter(  # noqa: PLR0913
+    *,
+    model: str | None = None,
+    provider: str = "auto",
+    threads: int | None = None,
+    input_size: int | None = None,
+    min_score: float = 0.1,
+    nms_iou: float = 0.65,
+    strict_provider: bool = False,
+) -> Segmenter:
+    """Open a model by catalogue name or path; None: the default model.
+
+    Raises:
+        ModelError: it cannot be found, read or run.
+    """
+    session = Session(find_model(model), provider, threads, strict_provider)
+    return Segmenter(session, Limits(min_score, nms_iou), input_size)
+
+
+def configured_segmenter(config: Config) -> Segmenter:
+    """The segmenter that a config asks for.
+
+    Raises:
+        ModelError: it cannot be found, read or run.
+    """
+    m = config.model
+    return segmenter(
+        model=m.name,
+        provider=m.provider,
+        threads=m.threads,
+        input_size=m.input_size,
+        min_score=m.min_score,
+        nms_iou=m.nms_iou,
+        strict_provider=m.strict_provider,
+    )
+
+
+def tracker(config: Config, camera: str, class_names: Sequence[str]) -> Tracker:
+    """The tracker of one camera.
+
+    Raises:
+        ConfigError: a class that the model does not know.
+    """
+    check_classes(config, class_names)
+    given = config.tracker.model_dump()
+    known = {f.name for f in fields(TrackerSettings)}
+    settings = TrackerSettings(**{k: v for k, v in given.items() if k in known})
+    wanted = config.cameras[camera].classes
+    return Tracker(settings, class_groups(class_names, wanted))
+
+
+def class_groups(class_names: Sequence[str], wanted: Collection[str] | None) -> list[int]:
+    """Group of each class; -1 for classes that are not wanted (None: all are).
+
+    >>> class_groups(["person", "car", "truck"], None), class_groups(["person", "car"], ["car"])
+    ([0, 1, 1], [-1, 1])
+    """
+    first: dict[str, int] = {}
+    groups = []
+    for index, name in enumerate(class_names):
+        family = next((g[0] for g in CLASS_GROUPS if name in g), name)
+        group = first.setdefault(family, index)
+        groups.append(group if wanted is None or name in wanted else -1)
+    return groups
+
+
+def counters(
+    config: Config, camera: str, class_names: Sequence[str], width: int, height: int
+) -> list[Counter]:
+    """A counter for each rule of one camera, lines first, on frames of this size."""
+    c = config.counting
+    band = Band(c.band_height_share, c.min_band_px)
+    built: list[Counter] = []
+    for name, rule in config.cameras[camera].rules.items():
+        class_ids = None if rule.classes is None else {class_names.index(n) for n in rule.classes}
+        points = rule.path if isinstance(rule, Line) else rule.polygon
+        placed: F64 = np.array(points, np.float64) * (width, height)
+        if isinstance(rule, Line):
+            built.append(LineCounter(name, placed, class_ids, band))
+        else:
+            times = ZoneTimes(c.zone_enter_s, c.zone_exit_s, rule.dwell_s)
+            built.append(ZoneCounter(name, placed, class_ids, band, times))
+    return built
+
+
+def encoder(config: Config, camera: str, provenance: dict[str, Any]) -> Encoder:
+    """The encoder of one camera's events.
+
+    Args:
+        config: the config.
+        camera: a key of its cameras.
+        provenance: what `provenance()` made, of this run or of the recorded one.
+    """
+    device = DeviceInfo(
+        id=config.device_id,
+        app=edge.__version__,
+        model_sha256=provenance.get("model_sha256"),
+        provider=provenance.get("provider"),
+    )
+    source = SourceInfo(
+        id=str(provenance.get("source_id", camera)),
+        kind=str(provenance.get("kind", "file")),
+        session=1,
+        width=int(provenance["width"]),
+        height=int(provenance["height"]),
+        source_key=str(provenance.get("source_key", "")),
+    )
+    rules = [_rule_info(name, rule) for name, rule in config.cameras[camera].rules.items()]
+    names = list(provenance["class_names"])
+    return Encoder(device, source, rules, names, config_rev(config, camera))
+
+
+def _rule_info(name: str, rule: Line | Zone) -> RuleInfo:
+    if isinstance(rule, Line):
+        return RuleInfo(name, "line", geometry_hash(rule), None, rule.in_name, rule.out_name)
+    return RuleInfo(name, "zone", geometry_hash(rule))
+
+
+def provenance(camera: str, source: Any, model: Segmenter) -> dict[str, Any]:
+    """Where frames come from and what saw them: all that events need to know of a run."""
+    return {
+        "source_id": camera,
+        "kind": "folder" if source.__class__.__name__ == "ImageFolder" else "file",
+        "source_key": source.content_key,
+        "width": source.width,
+        "height": source.height,
+        "class_names": list(model.class_names),
+        "model_sha256": model.session.file.sha256,
+        "provider": model.session.provider,
+    }

@@ -1,0 +1,59 @@
+"""`edge`: mounts the commands and turns errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import edge
+from edge.cli import bench, check, doctor, models, run, schema, track
+from edge.cli import eval as evaluation
+from edge.errors import EdgeError
+
+app = typer.Typer(
+    name="edge",
+    help="Count people and vehicles in video, on the device next to the camera.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("track")(track.track)
+app.command("check")(check.check)
+app.add_typer(evaluation.app, name="eval")
+app.command("bench")(bench.bench)
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+app.command("schema")(schema.schema)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgecount {edge.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; with EDGE_DEBUG=1 errors keep their traceback."""
+    try:
+        app()
+    except EdgeError as error:
+        if os.environ.get("EDGE_DEBUG"):
+            raise
+        typer.echo(f"edge: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("edge: interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,111 @@
+"""What a person sees on standard error: progress and the closing table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from edge.count.line import LineCounter
+from edge.outputs import Counter
+from edge.types import Step
+
+console = Console(stderr=True)
+
+
+class ProgressOutput:
+    """A bar with frames, rate and time left on a terminal; silent elsewhere."""
+
+    def __init__(
+        self, camera: str, total: int | None, counters: Sequence[Counter], quiet: bool
+    ) -> None:
+        """Start the clock; `total` frames, None if unknown."""
+        self.frames = 0
+        self.media_s = 0.0
+        self._counters = counters
+        self._began_s = time.perf_counter()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[fps]:.1f} fps"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[counts]}"),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._bar.add_task(camera, total=total, fps=0.0, counts="")
+        self._bar.start()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self._began_s
+
+    def write(self, step: Step) -> None:
+        """Count one frame."""
+        self.frames += 1
+        self.media_s = step.stamp.media_s
+        self._bar.update(
+            self._task,
+            advance=1,
+            fps=self.frames / max(self.elapsed_s, 1e-9),
+            counts=" ".join(_short(c) for c in self._counters),
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+
+def _short(counter: Counter) -> str:
+    t = counter.totals
+    return f"{counter.rule_id} {t.count_in}/{t.count_out}"
+
+
+def totals_table(
+    camera: str,
+    counters: Sequence[Counter],
+    class_names: Sequence[str],
+    progress: ProgressOutput,
+    interrupted: bool,
+) -> Table:
+    """Totals by rule, direction and class."""
+    rate = progress.frames / max(progress.elapsed_s, 1e-9)
+    word = "interrupted after" if interrupted else "counted"
+    table = Table(
+        title=f"{camera}: {word} {progress.frames} frames, {progress.media_s:.1f} s of video "
+        f"in {progress.elapsed_s:.1f} s ({rate:.1f} fps)",
+        title_justify="left",
+    )
+    for heading in ("rule", "class"):
+        table.add_column(heading)
+    for heading in ("in", "out", "net", "inside"):
+        table.add_column(heading, justify="right")
+    for counter in counters:
+        totals = counter.totals
+        inside = "" if isinstance(counter, LineCounter) else str(counter.occupancy)
+        rows = [("all", (totals.count_in, totals.count_out))]
+        if len(totals.by_class) > 1:
+            rows += [(class_names[c], counts) for c, counts in totals.by_class.items()]
+        elif totals.by_class:
+            rows = [(class_names[next(iter(totals.by_class))], rows[0][1])]
+        for n, (name, (ins, outs)) in enumerate(rows):
+            first = counter.rule_id if n == 0 else ""
+            table.add_row(
+                first, name, str(ins), str(outs), str(ins - outs), inside if n == 0 else ""
+            )
+    if not counters:
+        table.add_row("no rules", "", "", "", "", "")
+        table.caption = "give --line or --zone to count"
+    return table

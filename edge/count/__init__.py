@@ -1,0 +1,1 @@
+"""Counters: lines and zones turn tracks into count events."""

@@ -1,0 +1,1 @@
+"""Quality against ground truth: masks, tracks and counts. See docs/evaluation.md."""

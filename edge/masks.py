@@ -1,0 +1,203 @@
+"""Masks in windows: areas, overlaps, feet, and COCO run lengths. Imports numpy only.
+
+No function here builds a full-frame mask per instance except `unpacked`, which says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge.errors import ShapeError
+from edge.types import F32, I32, I64, U8, Bool, Masks
+
+
+def packed(dense: U8 | Bool) -> Masks:
+    """Masks from (N, H, W) arrays of 0 and 1, each window as tight as its mask.
+
+    >>> packed(np.array([[[0, 1, 1], [0, 0, 0]]], bool)).windows.tolist()
+    [[1, 0, 3, 1]]
+    """
+    height, width = dense.shape[1:]
+    windows, crops = [], []
+    for mask in dense:
+        x1, y1, x2, y2 = _extent(mask)
+        windows.append((x1, y1, x2, y2))
+        crops.append(mask[y1:y2, x1:x2])
+    return from_crops(height, width, windows, crops)
+
+
+def from_crops(
+    height: int,
+    width: int,
+    windows: Sequence[tuple[int, int, int, int]],
+    crops: Sequence[U8 | Bool],
+) -> Masks:
+    """Masks from one array of 0 and 1 for each window; windows lie within the frame."""
+    placed: I32 = np.array(windows, np.int32).reshape(-1, 4)
+    offsets: I64 = np.zeros(len(crops) + 1, np.int64)
+    for k, (crop, (x1, y1, x2, y2)) in enumerate(zip(crops, windows, strict=True)):
+        if crop.shape != (y2 - y1, x2 - x1) or not (
+            0 <= x1 <= x2 <= width and 0 <= y1 <= y2 <= height
+        ):
+            raise ShapeError(
+                f"masks.from_crops: window {k}: expected {crop.shape} pixels within "
+                f"{height} x {width}, got {windows[k]}"
+            )
+        offsets[k + 1] = offsets[k] + crop.size
+    pixels: U8 = np.empty(int(offsets[-1]), np.uint8)
+    for k, crop in enumerate(crops):
+        pixels[offsets[k] : offsets[k + 1]] = crop.ravel()
+    return Masks(height, width, placed, offsets, pixels)
+
+
+def empty(height: int, width: int) -> Masks:
+    """No masks on a frame of this size."""
+    return from_crops(height, width, [], [])
+
+
+def unpacked(masks: Masks) -> U8:
+    """All masks as one dense array, uint8 (N, H, W): for tests and evaluation only."""
+    dense: U8 = np.zeros((len(masks), masks.height, masks.width), np.uint8)
+    for k, (x1, y1, x2, y2) in enumerate(masks.windows.tolist()):
+        dense[k, y1:y2, x1:x2] = masks.crop(k)
+    return dense
+
+
+def chosen(masks: Masks, index: Sequence[int] | I64) -> Masks:
+    """The masks at `index`, in that order."""
+    windows = [tuple(w) for w in masks.windows[np.asarray(index, np.int64)].tolist()]
+    return from_crops(masks.height, masks.width, windows, [masks.crop(int(k)) for k in index])
+
+
+def area(masks: Masks) -> I64:
+    """Set pixels of each mask, int64 (N,)."""
+    total = np.concatenate([[0], np.cumsum(masks.pixels, dtype=np.int64)])
+    per_mask: I64 = total[masks.offsets[1:]] - total[masks.offsets[:-1]]
+    return per_mask
+
+
+def extents(masks: Masks) -> I32:
+    """Tight boxes round the set pixels, int32 (N, 4), half-open; an empty mask has zeros."""
+    boxes: I32 = np.zeros((len(masks), 4), np.int32)
+    for k, (x, y, _, _) in enumerate(masks.windows.tolist()):
+        x1, y1, x2, y2 = _extent(masks.crop(k))
+        if x2 > x1:
+            boxes[k] = (x + x1, y + y1, x + x2, y + y2)
+    return boxes
+
+
+def _extent(mask: U8 | Bool) -> tuple[int, int, int, int]:
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    if len(columns) == 0:
+        return 0, 0, 0, 0
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def intersection(a: Masks, i: int, b: Masks, j: int, shift: tuple[int, int] = (0, 0)) -> int:
+    """Pixels set both in mask `i` of `a`, moved by `shift` (x, y), and in mask `j` of `b`."""
+    ax1, ay1, ax2, ay2 = a.windows[i].tolist()
+    bx1, by1, bx2, by2 = b.windows[j].tolist()
+    ax1, ax2, ay1, ay2 = ax1 + shift[0], ax2 + shift[0], ay1 + shift[1], ay2 + shift[1]
+    x1, y1, x2, y2 = max(ax1, bx1), max(ay1, by1), min(ax2, bx2), min(ay2, by2)
+    if x1 >= x2 or y1 >= y2:
+        return 0
+    both = (
+        a.crop(i)[y1 - ay1 : y2 - ay1, x1 - ax1 : x2 - ax1]
+        & (b.crop(j)[y1 - by1 : y2 - by1, x1 - bx1 : x2 - bx1])
+    )
+    return int(np.count_nonzero(both))
+
+
+def intersection_matrix(a: Masks, b: Masks) -> I64:
+    """Shared pixels of every mask in `a` with every mask in `b`, int64 (N, M).
+
+    Cost:
+        Only pairs whose windows overlap are looked at, and of those only the overlap.
+    """
+    shared: I64 = np.zeros((len(a), len(b)), np.int64)
+    low = np.maximum(a.windows[:, None, :2], b.windows[None, :, :2])
+    high = np.minimum(a.windows[:, None, 2:], b.windows[None, :, 2:])
+    for i, j in np.argwhere((high > low).all(2)).tolist():
+        shared[i, j] = intersection(a, i, b, j)
+    return shared
+
+
+def iou_matrix(a: Masks, b: Masks) -> F32:
+    """Intersection over union of every mask in `a` with every mask in `b`.
+
+    Returns:
+        float32 (N, M), each in 0..1. A pair of empty masks has IoU 0, not NaN.
+
+    Raises:
+        ShapeError: `a` and `b` lie on frames of different size.
+
+    >>> one = packed(np.array([[[1, 1, 0, 0]]], bool))
+    >>> three = packed(np.array([[[1, 1, 0, 0]], [[0, 1, 0, 0]], [[0, 0, 1, 1]]], bool))
+    >>> iou_matrix(one, three).tolist()
+    [[1.0, 0.5, 0.0]]
+    """
+    if (a.height, a.width) != (b.height, b.width):
+        raise ShapeError(
+            f"masks.iou_matrix: expected frames of one size, got {a.height} x {a.width} "
+            f"and {b.height} x {b.width}"
+        )
+    shared = intersection_matrix(a, b)
+    union = area(a)[:, None] + area(b)[None, :] - shared
+    iou: F32 = (shared / np.maximum(union, 1)).astype(np.float32)
+    return iou
+
+
+def feet(masks: Masks) -> F32:
+    """Where each object stands: middle column of its lowest rows, and its lower edge.
+
+    The x is the median column of the lowest tenth of the mask's rows, the y the lower edge of
+    its last row.
+
+    Returns:
+        float32 (N, 2) frame pixels; NaN for an empty mask.
+    """
+    points: F32 = np.full((len(masks), 2), np.nan, np.float32)
+    for k, (x, y, _, _) in enumerate(masks.windows.tolist()):
+        crop = masks.crop(k)
+        rows = np.flatnonzero(crop.any(1))
+        if len(rows):
+            top, bottom = int(rows[0]), int(rows[-1]) + 1
+            lowest = crop[bottom - max(1, (bottom - top) // 10) : bottom]
+            count = np.cumsum(lowest.sum(0, dtype=np.int64))
+            middle = int(np.searchsorted(count, (count[-1] + 1) // 2))
+            points[k] = (x + middle + 0.5, y + bottom)
+    return points
+
+
+def instance_map(masks: Masks) -> I32:
+    """One picture of all masks, int32 (H, W): 0 background, k + 1 where mask k is on top.
+
+    Earlier masks (better scores) lie over later ones.
+    """
+    canvas: I32 = np.zeros((masks.height, masks.width), np.int32)
+    for k in range(len(masks) - 1, -1, -1):
+        x1, y1, x2, y2 = masks.windows[k].tolist()
+        canvas[y1:y2, x1:x2][masks.crop(k) > 0] = k + 1
+    return canvas
+
+
+def from_instance_map(canvas: I32) -> Masks:
+    """Masks of the ids 1..max of an instance map; an absent id gives an empty mask."""
+    count = int(canvas.max(initial=0))
+    return (
+        packed(np.stack([canvas == k + 1 for k in range(count)])) if count else empty(*canvas.shape)
+    )
+
+
+def without_overlap(masks: Masks) -> Masks:
+    """The same masks, every pixel left to the first that has it.
+
+    >>> unpacked(without_overlap(packed(np.array([[[1, 1, 0]], [[0, 1, 1]]], bool)))).tolist()
+    [[[1, 1, 0]], [[0, 0, 1]]]
+    """
+    canvas = instance_map(masks)
+    windows = [(x1, y1, x2, y2) for x1, y1, x2, y2 in masks.windows.tolist()]
+    crops = [canvas[y1:y2, x1:x2] == k + 1 for k, (x1, y1, x2, y2) in enumerate(windows)]
+    return from_crops(masks.height, masks.width, windows, crops)

@@ -1,0 +1,90 @@
+"""The segmenter: one model, one frame size at a time, from picture to instances."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge.errors import ModelError
+from edge.segment.letterbox import Canvas, fitted, letterbox
+from edge.segment.session import Session
+from edge.segment.yolo import Limits, decoded, layout
+from edge.types import F32, U8, Instances
+
+DEFAULT_LONGEST_PX = 640
+
+
+class Segmenter:
+    """Runs an instance segmentation model on pictures of any size.
+
+    `segment` is `prepare`, `infer` and `decode` in a row; they are apart so that each can be
+    timed. `dropped` counts cells whose values were no numbers.
+    """
+
+    def __init__(self, session: Session, limits: Limits, longest_px: int | None = None) -> None:
+        """Check that the session's model is of a kind that can be read.
+
+        Args:
+            session: the opened model.
+            limits: thresholds.
+            longest_px: longest side of the input, for models that take any size; None: the
+                model's own `imgsz`, else 640.
+
+        Raises:
+            ModelError: no instance segmentation model, or a size that it does not take.
+        """
+        self.session = session
+        self.limits = limits
+        self.dropped = 0
+        model = session.file
+        stride = int(model.metadata.get("stride", "32"))
+        shape = model.input_shape
+        if len(shape) != 4 or shape[1] not in (3, None) or shape[0] not in (1, None):
+            raise ModelError(f"{model.path}: expected an input (1, 3, height, width), got {shape}")
+        self._fixed_hw = (shape[2], shape[3]) if shape[2] and shape[3] else None
+        self._stride = stride
+        self.longest_px = self._longest(longest_px)
+        first = self._fixed_hw or (stride * 2, stride * 2)
+        outputs = session.run(np.zeros((1, 3, *first), np.float32))
+        self._layout = layout(model, outputs)
+        self.class_names = self._layout.class_names
+        self._canvas: Canvas | None = None
+
+    def _longest(self, asked: int | None) -> int:
+        model = self.session.file
+        if self._fixed_hw:
+            own = max(self._fixed_hw)
+            if asked not in (None, own):
+                raise ModelError(f"{model.path}: expected its fixed input size {own}, got {asked}")
+            return own
+        if asked is not None:
+            return asked
+        sizes = [
+            int(s) for s in model.metadata.get("imgsz", "").strip("[] ").split(",") if s.strip()
+        ]
+        return max(sizes, default=DEFAULT_LONGEST_PX)
+
+    def segment(self, image: U8) -> Instances:
+        """Instances in one BGR uint8 picture (H, W, 3), best score first."""
+        return self.decode(self.infer(self.prepare(image)))
+
+    def prepare(self, image: U8) -> F32:
+        """The network's input for `image`: float32 (1, 3, h, w), reused by the next call."""
+        hw = (image.shape[0], image.shape[1])
+        if self._canvas is None or self._canvas.box.frame_hw != hw:
+            size = self._fixed_hw or fitted(hw, self.longest_px, self._stride)
+            self._canvas = Canvas(letterbox(hw, size))
+        return self._canvas.fill(image)
+
+    def infer(self, x: F32) -> list[F32]:
+        """The model's outputs for one input."""
+        return self.session.run(x)
+
+    def decode(self, outputs: list[F32]) -> Instances:
+        """Instances of the picture last prepared."""
+        assert self._canvas is not None, "decode() before prepare()"
+        cells, prototypes = outputs[self._layout.cells][0], outputs[self._layout.prototypes][0]
+        found, broken = decoded(
+            cells, prototypes, self._canvas.box, len(self.class_names), self.limits
+        )
+        self.dropped += broken
+        return found

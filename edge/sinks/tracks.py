@@ -1,0 +1,117 @@
+"""Tracks as text that the usual evaluators read: MOTS masks or MOTChallenge boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+
+from edge import masks as mask_ops
+from edge import rle
+from edge.errors import SinkError
+from edge.types import Step, TrackState
+
+TracksFormat = Literal["mots", "mot"]
+MOTS_CLASSES = {"car": 1, "person": 2}  # as KITTI MOTS numbers them; others follow
+
+
+class TracksSink:
+    """Writes confirmed tracks, frame by frame.
+
+    `mots`: `frame id class height width rle`, frames from 0, masks that do not overlap (who
+    stands in front keeps the shared pixels); what each class number means goes into a file
+    beside it, `NAME.classes.txt`. `mot`: `frame,id,x,y,w,h,score,-1,-1,-1`, frames from 1.
+    """
+
+    def __init__(self, path: Path, class_names: tuple[str, ...], form: TracksFormat) -> None:
+        """Open `path` for writing.
+
+        Raises:
+            SinkError: it cannot be opened.
+        """
+        self.path = path
+        self._form = form
+        self._numbers = mots_numbers(class_names)
+        try:
+            self._file = path.open("w", encoding="ascii")
+            if form == "mots":
+                lines = [f"{self._numbers[c]} {name}\n" for c, name in enumerate(class_names)]
+                path.with_suffix(".classes.txt").write_text("".join(sorted(lines)))
+        except OSError as error:
+            raise SinkError(f"{path}: cannot write tracks: {error.strerror}") from error
+
+    def write(self, step: Step) -> None:
+        """Append one frame.
+
+        Raises:
+            SinkError: the disk is full or gone.
+        """
+        tracks = step.tracks
+        seen = (tracks.instance >= 0) & (tracks.states == TrackState.CONFIRMED)
+        rows = np.flatnonzero(seen)
+        lines = self._masks(step, rows) if self._form == "mots" else self._boxes(step, rows)
+        try:
+            self._file.write("".join(lines))
+        except OSError as error:
+            raise SinkError(f"{self.path}: cannot write tracks: {error.strerror}") from error
+
+    def _masks(self, step: Step, rows: np.ndarray) -> list[str]:
+        tracks, masks = step.tracks, step.instances.masks
+        nearest_first = rows[np.argsort(-tracks.feet[rows, 1], kind="stable")]
+        flat = mask_ops.without_overlap(mask_ops.chosen(masks, tracks.instance[nearest_first]))
+        lines = {}
+        for row, run in zip(nearest_first.tolist(), rle.encoded(flat), strict=True):
+            number = self._numbers[int(tracks.class_ids[row])]
+            lines[row] = (
+                f"{step.stamp.frame} {tracks.ids[row]} {number} "
+                f"{masks.height} {masks.width} {run['counts']}\n"
+            )
+        return [lines[row] for row in rows.tolist()]
+
+    def _boxes(self, step: Step, rows: np.ndarray) -> list[str]:
+        tracks = step.tracks
+        lines = []
+        for row in rows.tolist():
+            x1, y1, x2, y2 = tracks.boxes[row].tolist()
+            lines.append(
+                f"{step.stamp.frame + 1},{tracks.ids[row]},{x1:.2f},{y1:.2f},"
+                f"{x2 - x1:.2f},{y2 - y1:.2f},{tracks.scores[row]:.4f},-1,-1,-1\n"
+            )
+        return lines
+
+    def close(self) -> None:
+        """Finish the file.
+
+        Raises:
+            SinkError: what was buffered cannot be written.
+        """
+        try:
+            self._file.close()
+        except OSError as error:
+            raise SinkError(f"{self.path}: cannot write tracks: {error.strerror}") from error
+
+    def __enter__(self) -> TracksSink:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def mots_numbers(class_names: tuple[str, ...]) -> list[int]:
+    """The MOTS class number of each class: car 1, person 2, others 3 and up in their order.
+
+    >>> mots_numbers(("person", "bicycle", "car", "bus"))
+    [2, 3, 1, 4]
+    """
+    others = [name for name in class_names if name not in MOTS_CLASSES]
+    return [
+        MOTS_CLASSES.get(name, 3 + others.index(name) if name in others else 0)
+        for name in class_names
+    ]

@@ -1,0 +1,90 @@
+"""Recorded detections as a source: what the segmenter saw, without pictures or model."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge import rle
+from edge.errors import ConfigError, SourceError
+from edge.types import Instances, Stamp
+
+
+class DetectionsFile:
+    """A file written by `--save-detections`, read line by line.
+
+    Attributes:
+        provenance: what the first line says of source and model; empty if it says nothing.
+        width: of the frames, pixels.
+        height: likewise.
+        class_names: in the order of the model, or of first appearance in the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the first line.
+
+        Raises:
+            SourceError: no such file, or no detections in it.
+        """
+        self.path = path
+        first = next(self._lines(), None)
+        if first is None:
+            raise SourceError(f"{path}: expected detections, got an empty file")
+        _, row = first
+        self.provenance: dict[str, Any] = row.get("provenance", {})
+        self.height, self.width = row["size"]
+        self.class_names: list[str] = list(self.provenance.get("class_names", ()))
+
+    def __iter__(self) -> Iterator[tuple[Stamp, Instances]]:
+        """Each frame's stamp and instances.
+
+        Raises:
+            SourceError: a line that does not read; names it.
+        """
+        for number, row in self._lines():
+            try:
+                yield Stamp(int(row["frame"]), float(row["time_s"])), self._instances(row)
+            except (KeyError, TypeError, ValueError, ConfigError) as error:
+                what = f"no {error}" if isinstance(error, KeyError) else str(error)
+                raise SourceError(f"{self.path}:{number}: expected a frame, got {what}") from error
+
+    def _instances(self, row: dict[str, Any]) -> Instances:
+        height, width = row["size"]
+        found = row["instances"]
+        for f in found:
+            if f["class"] not in self.class_names:
+                self.class_names.append(str(f["class"]))
+        masks = rle.decoded([f["rle"] for f in found], height, width)
+        return Instances(
+            np.array([f["box"] for f in found], np.float32).reshape(-1, 4),
+            np.array([f["score"] for f in found], np.float32),
+            np.array([self.class_names.index(f["class"]) for f in found], np.int32),
+            masks,
+        )
+
+    def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        number = 0
+        try:
+            opener = gzip.open if self.path.suffix == ".gz" else open
+            with opener(self.path, "rt", encoding="utf-8") as file:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        row = json.loads(line)
+                        if not math.isfinite(row["time_s"]) or min(row["size"]) < 1:
+                            raise ValueError("a time or size that is no number")
+                        yield number, row
+        except OSError as error:
+            what = error.strerror or str(error)
+            raise SourceError(f"{self.path}: expected recorded detections, got {what}") from error
+        except (ValueError, KeyError, TypeError, EOFError, zlib.error) as error:
+            what = "a broken line" if isinstance(error, json.JSONDecodeError) else str(error)
+            raise SourceError(
+                f"{self.path}:{number + (number == 0)}: expected a frame as JSON, got {what}"
+            ) from error

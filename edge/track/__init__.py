@@ -1,0 +1,1 @@
+"""The mask-IoU tracker: instances in, identities out."""

@@ -1,0 +1,99 @@
+"""Who hides whom: coverage between instances, and where a hidden foot must be. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge import masks as mask_ops
+from edge.types import F32, I32, I64, Bool, Instances
+
+SLACK_PX = 5.0  # feet closer than this in depth hide nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """How the instances of one frame lie to each other and to the border.
+
+    Attributes:
+        areas: int64 (N,) set pixels.
+        extents: int32 (N, 4) tight boxes of the masks.
+        feet: float32 (N, 2), as seen.
+        front: bool (N, N), [i, j]: j stands in front of i and their boxes touch.
+        hidden_foot: bool (N,): something in front, or the border, cuts the mask's lower edge.
+        border: bool (N,): the mask touches the border of the frame.
+    """
+
+    areas: I64
+    extents: I32
+    feet: F32
+    front: Bool
+    hidden_foot: Bool
+    border: Bool
+
+
+def scene(instances: Instances) -> Scene:
+    """Look at all instances of a frame at once."""
+    masks = instances.masks
+    extents = mask_ops.extents(masks)
+    feet = mask_ops.feet(masks)
+    x1, y1, x2, y2 = extents.T
+    border: Bool = np.array(x1 <= 1, np.bool_)
+    border |= y1 <= 1
+    border |= (x2 >= masks.width - 1) | (y2 >= masks.height - 1)
+    touching = _touching(extents)
+    front: Bool = touching & (feet[None, :, 1] > feet[:, None, 1] + SLACK_PX)
+    hidden: Bool = y2 >= masks.height - 1
+    for i, j in np.argwhere(front).tolist():
+        hidden[i] |= _cuts_off(instances, i, j, extents)
+    return Scene(mask_ops.area(masks), extents, feet, front, hidden, border)
+
+
+def _touching(extents: I32) -> Bool:
+    low = np.maximum(extents[:, None, :2], extents[None, :, :2])
+    high = np.minimum(extents[:, None, 2:], extents[None, :, 2:])
+    near: Bool = np.asarray((high + 3 > low).all(2)) & ~np.eye(len(extents), dtype=bool)
+    return near
+
+
+def _cuts_off(instances: Instances, i: int, j: int, extents: I32) -> bool:
+    """Whether mask j lies right under most of mask i's lower edge."""
+    x1, _, x2, y2 = extents[i].tolist()
+    jx1, jy1, jx2, jy2 = instances.masks.windows[j].tolist()
+    left, right, top, bottom = max(x1, jx1), min(x2, jx2), max(y2, jy1), min(y2 + 3, jy2)
+    if left >= right or top >= bottom:
+        return False
+    below = instances.masks.crop(j)[top - jy1 : bottom - jy1, left - jx1 : right - jx1].any(0)
+    return bool(np.count_nonzero(below) > 0.5 * (x2 - x1))
+
+
+def visible_share(heights_seen: F32, heights_usual: F32) -> F32:
+    """Share of the usual height that is seen, float32 (N,) in 0..1."""
+    share: F32 = np.clip(heights_seen / np.maximum(heights_usual, 1), 0, 1).astype(np.float32)
+    return share
+
+
+def duplicates(
+    instances: Instances, groups: I32, max_iou: float = 0.6, max_inside: float = 0.85
+) -> Bool:
+    """Instances that show an object again which a better one shows already, bool (N,).
+
+    Two of the same group are one object when their masks' IoU exceeds `max_iou`, or when one
+    lies inside the other by `max_inside` and is more than half as large: a child in front of
+    an adult is smaller than that.
+    """
+    n = len(instances)
+    doubled: Bool = np.zeros(n, bool)
+    if n < 2:
+        return doubled
+    shared = mask_ops.intersection_matrix(instances.masks, instances.masks)
+    areas = np.diagonal(shared).astype(np.float64)
+    smaller = np.maximum(np.minimum(areas[:, None], areas[None, :]), 1)
+    larger = np.maximum(np.maximum(areas[:, None], areas[None, :]), 1)
+    iou = shared / np.maximum(areas[:, None] + areas[None, :] - shared, 1)
+    same = (iou > max_iou) | ((shared / smaller > max_inside) & (smaller / larger > 0.5))
+    same &= groups[:, None] == groups[None, :]
+    for k in range(1, n):  # best score first: each is judged by the better ones that stay
+        doubled[k] = bool((same[k, :k] & ~doubled[:k]).any())
+    return doubled

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge import masks
+from edge.draw import (
+    PALETTE,
+    LineOverlay,
+    Overlay,
+    Trails,
+    ZoneOverlay,
+    colour,
+    draw,
+    in_direction,
+)
+from edge.types import F32, U8, Instances, Stamp, Tracks, TrackState
+
+Window = tuple[int, int, int, int]
+
+
+def scene(
+    height: int, width: int, windows: list[Window], states: list[TrackState] | None = None
+) -> tuple[Instances, Tracks]:
+    """One filled instance and one track for each window; a lost track has no instance."""
+    n = len(windows)
+    crops = [np.ones((y2 - y1, x2 - x1), np.uint8) for x1, y1, x2, y2 in windows]
+    boxes: F32 = np.array(windows, np.float32).reshape(n, 4)
+    instances = Instances(
+        boxes,
+        np.full(n, 0.9, np.float32),
+        np.zeros(n, np.int32),
+        masks.from_crops(height, width, windows, crops),
+    )
+    states = states or [TrackState.CONFIRMED] * n
+    lost = np.array([s == TrackState.LOST for s in states], bool)
+    zero = np.zeros(n, np.float32)
+    tracks = Tracks(
+        ids=np.arange(1, n + 1, dtype=np.int64),
+        states=np.array(states, np.uint8),
+        boxes=boxes,
+        feet=np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], 1).astype(np.float32),
+        class_ids=np.zeros(n, np.int32),
+        instance=np.where(lost, -1, np.arange(n)).astype(np.int32),
+        ended=np.zeros(0, np.int64),
+        scores=zero,
+        heights=zero,
+        velocities=np.zeros((n, 2), np.float32),
+        flags=np.zeros(n, np.uint8),
+        visible=zero,
+        class_shares=zero,
+        ages_s=zero,
+        hits=np.ones(n, np.int32),
+    )
+    return instances, tracks
+
+
+def ground(height: int = 360, width: int = 480) -> U8:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def changed(before: U8, after: U8) -> np.ndarray:
+    return (before != after).any(2)
+
+
+def test_nothing_to_draw_is_a_copy():
+    image = ground()
+    drawn = draw(image, *scene(360, 480, []), Overlay())
+    assert (drawn == image).all()
+    assert not np.shares_memory(drawn, image)
+
+
+def test_the_given_picture_stays_as_it_is():
+    image = ground()
+    kept = image.copy()
+    overlay = Overlay(("person",), [LineOverlay("a", ((9, 9), (99, 99)), 0, 0)], text="now")
+    assert changed(image, draw(image, *scene(360, 480, [(100, 100, 150, 200)]), overlay)).any()
+    assert (image == kept).all()
+
+
+def test_only_confirmed_tracks_that_are_seen_are_drawn():
+    states = [TrackState.TENTATIVE, TrackState.LOST, TrackState.CONFIRMED]
+    windows = [(20, 100, 60, 200), (120, 100, 160, 200), (300, 100, 340, 200)]
+    where = changed(ground(), draw(ground(), *scene(360, 480, windows, states), Overlay(("p",))))
+    assert not where[:, :250].any()
+    assert where[110:190, 305:335].mean() > 0.95
+
+
+def test_a_mask_is_tinted_and_its_surroundings_are_not():
+    image = np.full((360, 480, 3), 128, np.uint8)
+    drawn = draw(image, *scene(360, 480, [(200, 100, 260, 220)]), Overlay(("person",)))
+    inside = drawn[150, 230].astype(int) - 128
+    towards = np.array(colour(1)) - 128
+    assert (np.sign(inside) == np.sign(towards)).all()
+    where = changed(image, drawn)
+    where[80:230, 180:280] = False
+    assert not where.any()
+
+
+def test_edges_are_soft():
+    image = np.full((360, 480, 3), 255, np.uint8)
+    drawn = draw(image, *scene(360, 480, [(200, 100, 260, 220)]), Overlay(("p",)))
+    across = drawn[160, 196:206, 0].astype(int)  # blue, from the outside in
+    steps = set(across.tolist())
+    assert len(steps) >= 4
+
+
+def test_colours_belong_to_ids_and_neighbours_differ():
+    assert len(set(PALETTE)) == len(PALETTE) == 7
+    for k in range(1, 50):
+        assert colour(k) == colour(k + 7)
+        difference = np.abs(np.subtract(colour(k), colour(k + 1)))
+        assert difference.max() > 80
+
+
+coordinate = st.integers(-1000, 1000)
+
+
+@given(coordinate, coordinate, coordinate, coordinate)
+def test_in_is_from_the_left_hand_to_the_right_hand(ax, ay, bx, by):
+    dx, dy = in_direction((ax, ay), (bx, by))
+    ahead = bx - ax, by - ay
+    if ahead == (0, 0):
+        assert (abs(dx), abs(dy)) == (0, 0)
+        return
+    assert dx * ahead[0] + dy * ahead[1] == pytest.approx(0, abs=1e-6)
+    assert np.hypot(dx, dy) == pytest.approx(1)
+    # Looking up the picture (ahead = (0, -1)) the right hand is at larger x: a quarter turn
+    # clockwise on the screen, (x, y) -> (-y, x).
+    assert dx * -ahead[1] + dy * ahead[0] > 0
+
+
+def test_the_arrow_points_in():
+    image = np.zeros((360, 480, 3), np.uint8)
+    line = LineOverlay("gate", ((240, 20), (240, 340)), 3, 1)
+    drawn = draw(image, *scene(360, 480, []), Overlay(lines=[line]))
+    assert (drawn[180, 225:240] > 200).all()  # the shaft, towards smaller x
+    assert not drawn[180, :215].any()
+
+
+def test_a_crossing_flashes():
+    image = np.zeros((360, 480, 3), np.uint8)
+    drawn = [
+        draw(
+            image,
+            *scene(360, 480, []),
+            Overlay(lines=[LineOverlay("a", ((50, 90), (430, 90)), 1, 0, flash)]),
+        )
+        for flash in (False, True)
+    ]
+    assert changed(*drawn).sum() > 300
+
+
+def test_zones_show_their_occupancy():
+    image = ground()
+    polygon = ((100, 100), (300, 120), (280, 300), (90, 280))
+    drawn = [
+        draw(image, *scene(360, 480, []), Overlay(zones=[ZoneOverlay("plaza", polygon, n)]))
+        for n in (2, 3)
+    ]
+    where = changed(image, drawn[0])
+    assert where[200, 150:250].mean() > 0.5
+    assert not where[:80].any()
+    assert 0 < changed(*drawn).sum() < 300  # the digit
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_whatever_the_place_and_size_it_draws(data):
+    height, width = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 90))
+
+    def window() -> Window:
+        x1, y1 = data.draw(st.integers(0, width)), data.draw(st.integers(0, height))
+        return x1, y1, data.draw(st.integers(x1, width)), data.draw(st.integers(y1, height))
+
+    windows = [window() for _ in range(data.draw(st.integers(0, 4)))]
+    number = st.floats(-200, 200)
+    points = st.lists(st.tuples(number, number), min_size=2, max_size=5)
+    overlay = Overlay(
+        ("person",),
+        [LineOverlay("Entrée 門", data.draw(points), 1, 2, data.draw(st.booleans()))],
+        [ZoneOverlay("z", data.draw(points), 0)],
+        {1: np.array(data.draw(points), np.float32)},
+        data.draw(st.text(max_size=5)),
+    )
+    drawn = draw(ground(height, width), *scene(height, width, windows), overlay)
+    assert (drawn.shape, drawn.dtype) == ((height, width, 3), np.uint8)
+
+
+def test_an_unknown_class_is_named_by_its_number():
+    instances, tracks = scene(360, 480, [(200, 100, 260, 220)])
+    assert changed(
+        draw(ground(), instances, tracks, Overlay()),
+        draw(ground(), instances, tracks, Overlay(("person",))),
+    ).any()
+
+
+@pytest.mark.parametrize("height", [360, 576, 720, 1080])
+def test_labels_grow_with_the_picture(height):
+    image = np.zeros((height, 2 * height, 3), np.uint8)
+    rows = np.flatnonzero(
+        draw(image, *scene(height, 2 * height, []), Overlay(text="I")).any((1, 2))
+    )
+    assert 0.024 < len(rows) / height < 0.05
+
+
+# Trails
+
+
+def walk(trails: Trails, media_s: float, x: int, ended: list[int] | None = None) -> dict:
+    instances, tracks = scene(100, 500, [(x, 10, x + 10, 50)] if ended is None else [])
+    del instances
+    if ended is not None:
+        empty = scene(100, 500, [])[1]
+        values = {name: getattr(empty, name) for name in Tracks.__dataclass_fields__}
+        tracks = Tracks(**{**values, "ended": np.array(ended, np.int64)})
+    return trails.update(Stamp(0, media_s), tracks)
+
+
+def test_trails_keep_the_recent_feet():
+    trails = Trails(tail_s=1.0)
+    for k in range(30):
+        tails = walk(trails, k / 10, 10 * k)
+    assert tails[1].dtype == np.float32
+    assert tails[1][:, 0].tolist() == [10 * k + 5 for k in range(19, 30)]
+
+
+def test_trails_forget_ended_tracks():
+    trails = Trails()
+    walk(trails, 0.0, 10)
+    assert list(walk(trails, 0.1, 0, ended=[])) == [1]
+    assert walk(trails, 0.2, 0, ended=[1, 77]) == {}
+    assert trails._feet == {}
+
+
+def test_trails_of_lost_tracks_fade():
+    trails = Trails(tail_s=1.0)
+    walk(trails, 0.0, 10)
+    lost = scene(100, 500, [(20, 10, 30, 50)], [TrackState.LOST])[1]
+    assert len(trails.update(Stamp(1, 0.5), lost)[1]) == 1
+    assert trails.update(Stamp(2, 1.5), lost) == {}
