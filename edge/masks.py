@@ -34,7 +34,11 @@ def from_crops(
     windows: Sequence[tuple[int, int, int, int]],
     crops: Sequence[U8 | Bool],
 ) -> Masks:
-    """Masks from one array of 0 and 1 for each window; windows lie within the frame."""
+    """Masks from one array of 0 and 1 for each window.
+
+    Raises:
+        ShapeError: a window does not fit its array, or leaves the frame.
+    """
     placed: I32 = np.array(windows, np.int32).reshape(-1, 4)
     offsets: I64 = np.zeros(len(crops) + 1, np.int64)
     for k, (crop, (x1, y1, x2, y2)) in enumerate(zip(crops, windows, strict=True)):
@@ -73,9 +77,11 @@ def chosen(masks: Masks, index: Sequence[int] | I64) -> Masks:
 
 def area(masks: Masks) -> I64:
     """Set pixels of each mask, int64 (N,)."""
-    total = np.concatenate([[0], np.cumsum(masks.pixels, dtype=np.int64)])
-    per_mask: I64 = total[masks.offsets[1:]] - total[masks.offsets[:-1]]
-    return per_mask
+    counts: I64 = np.zeros(len(masks), np.int64)
+    filled = np.flatnonzero(masks.offsets[1:] > masks.offsets[:-1])
+    if len(filled):  # reduceat cannot sum over nothing
+        counts[filled] = np.add.reduceat(masks.pixels, masks.offsets[filled], dtype=np.int64)
+    return counts
 
 
 def extents(masks: Masks) -> I32:
@@ -124,6 +130,17 @@ def intersection_matrix(a: Masks, b: Masks) -> I64:
     return shared
 
 
+def self_intersections(masks: Masks) -> I64:
+    """Shared pixels of every two different masks, int64 (N, N), symmetric, 0 on the diagonal."""
+    shared: I64 = np.zeros((len(masks), len(masks)), np.int64)
+    windows = masks.windows
+    low = np.maximum(windows[:, None, :2], windows[None, :, :2])
+    high = np.minimum(windows[:, None, 2:], windows[None, :, 2:])
+    for i, j in np.argwhere(np.triu((high > low).all(2), 1)).tolist():
+        shared[i, j] = shared[j, i] = intersection(masks, i, masks, j)
+    return shared
+
+
 def iou_matrix(a: Masks, b: Masks) -> F32:
     """Intersection over union of every mask in `a` with every mask in `b`.
 
@@ -164,7 +181,7 @@ def feet(masks: Masks) -> F32:
         rows = np.flatnonzero(crop.any(1))
         if len(rows):
             top, bottom = int(rows[0]), int(rows[-1]) + 1
-            lowest = crop[bottom - max(1, (bottom - top) // 10) : bottom]
+            lowest = crop[bottom - max(1, (bottom - top) // 3) : bottom]
             count = np.cumsum(lowest.sum(0, dtype=np.int64))
             middle = int(np.searchsorted(count, (count[-1] + 1) // 2))
             points[k] = (x + middle + 0.5, y + bottom)

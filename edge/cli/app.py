@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Annotated
 
+import cv2
 import typer
 
 import edge
@@ -20,11 +21,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("track")(track.track)
+app.command("run", epilog=run.EXAMPLE)(run.run)
+app.command("track", epilog=track.EXAMPLE)(track.track)
 app.command("check")(check.check)
 app.add_typer(evaluation.app, name="eval")
-app.command("bench")(bench.bench)
+app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("schema")(schema.schema)
@@ -47,6 +48,8 @@ def _options(
 
 def main() -> None:
     """Run the command line; with EDGE_DEBUG=1 errors keep their traceback."""
+    # Our pictures are small: OpenCV's own threads cost more than they bring and disturb the model.
+    cv2.setNumThreads(1)
     try:
         app()
     except EdgeError as error:

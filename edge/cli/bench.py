@@ -27,8 +27,7 @@ from edge.cli.options import (
     combined,
 )
 from edge.cli.report import console
-from edge.cli.run import with_model
-from edge.config import Config
+from edge.config import Config, with_model
 from edge.errors import ConfigError
 from edge.outputs import EventsOutput
 from edge.segment import Segmenter
@@ -36,6 +35,7 @@ from edge.sinks.jsonl import JsonLinesSink
 from edge.sources import open_source
 from edge.types import Frame
 
+EXAMPLE = "Example: edge bench street.mp4 --threads 2 --json"
 ROUNDS = 5  # the pipeline and bare inference take turns, so that both meet the same machine
 
 
@@ -98,7 +98,7 @@ def _first_frame(config: Config) -> Frame:
 
 
 def _input_hw(config: Config, segmenter: Segmenter) -> list[int]:
-    return list(segmenter.prepare(_first_frame(config).image).shape[2:])
+    return list(segmenter.prepare(_first_frame(config).image).box.input_hw)
 
 
 def _bare_ms(config: Config, segmenter: Segmenter, frames: int) -> float:
@@ -148,7 +148,7 @@ def _stages_ms(config: Config, segmenter: Segmenter, frames: int) -> dict[str, f
             marks.append(("prepare", clock()))
             outputs = segmenter.infer(x)
             marks.append(("infer", clock()))
-            instances = segmenter.decode(outputs)
+            instances = segmenter.decode(outputs, x)
             marks.append(("decode", clock()))
             tracks = tracker.update(frame.stamp, instances)
             marks.append(("track", clock()))

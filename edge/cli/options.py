@@ -78,6 +78,8 @@ def combined(
     cameras = {}
     rules = next(iter(config.cameras.values()), None)
     for source in sources:
+        if not source:
+            raise ConfigError("SOURCE: expected a file or folder, got an empty name")
         given = Camera(source=source) if rules is None else _moved(rules, source)
         cameras[camera_name(source, set(cameras))] = _overridden(given, lines, zones, names)
     return config.model_copy(update={"cameras": cameras})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,6 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from edge.count.line import LineCounter
 from edge.outputs import Counter
@@ -79,15 +80,15 @@ def totals_table(
     class_names: Sequence[str],
     progress: ProgressOutput,
     interrupted: bool,
-) -> Table:
-    """Totals by rule, direction and class."""
+) -> Group:
+    """Totals by rule, direction and class, under a line that says of what."""
     rate = progress.frames / max(progress.elapsed_s, 1e-9)
     word = "interrupted after" if interrupted else "counted"
-    table = Table(
-        title=f"{camera}: {word} {progress.frames} frames, {progress.media_s:.1f} s of video "
-        f"in {progress.elapsed_s:.1f} s ({rate:.1f} fps)",
-        title_justify="left",
+    title = (
+        f"{camera}: {word} {progress.frames} frames, {progress.media_s:.1f} s of video "
+        f"in {progress.elapsed_s:.1f} s ({rate:.1f} fps)"
     )
+    table = Table()
     for heading in ("rule", "class"):
         table.add_column(heading)
     for heading in ("in", "out", "net", "inside"):
@@ -108,4 +109,4 @@ def totals_table(
     if not counters:
         table.add_row("no rules", "", "", "", "", "")
         table.caption = "give --line or --zone to count"
-    return table
+    return Group(Text(title), table)

@@ -25,7 +25,7 @@ from edge.cli.options import (
     combined,
 )
 from edge.cli.report import ProgressOutput, console, totals_table
-from edge.config import Config
+from edge.config import Config, with_model
 from edge.errors import ConfigError
 from edge.outputs import EventsOutput, Output, VideoOutput
 from edge.segment import Segmenter
@@ -143,7 +143,12 @@ def _count(  # noqa: PLR0913
             if not quiet:
                 console.print(totals_table(camera, counters, names, progress, stop.is_set()))
                 for text in warnings(source, tracker.dropped, segmenter.dropped):
-                    console.print(f"warning: {camera}: {text}", style="yellow", highlight=False)
+                    console.print(
+                        f"warning: {camera}: {text}",
+                        style="yellow",
+                        highlight=False,
+                        soft_wrap=True,
+                    )
 
 
 def warnings(source: Any, dropped: dict[str, int], broken: int) -> list[str]:
@@ -153,19 +158,6 @@ def warnings(source: Any, dropped: dict[str, int], broken: int) -> list[str]:
     if broken:
         texts.append(f"{broken} model outputs that are no numbers dropped")
     return texts
-
-
-def with_model(config: Config, changes: dict[str, object]) -> Config:
-    """The config with keys of its section `model` replaced, and checked.
-
-    Raises:
-        ConfigError: a value that the section does not take.
-    """
-    try:
-        model = type(config.model).model_validate(config.model.model_dump() | changes)
-    except ValueError as error:
-        raise ConfigError(f"command line: {str(error).splitlines()[2].strip()}") from error
-    return config.model_copy(update={"model": model})
 
 
 def named(path: Path, camera: str) -> Path:

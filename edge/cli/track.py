@@ -27,6 +27,8 @@ from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.tracks import TracksSink
 from edge.sources.detections import DetectionsFile
 
+EXAMPLE = "Example: edge track street.jsonl.gz --line gate=0.5,0,0.5,1 --events - --out tracks.txt"
+
 
 def track(  # noqa: PLR0913
     detections: Annotated[
@@ -103,4 +105,9 @@ def _replay(  # noqa: PLR0913
         if not quiet:
             console.print(totals_table(camera, counters, names, progress, stop.is_set()))
             for text in warnings(None, tracker.dropped, 0):
-                console.print(f"warning: {camera}: {text}", style="yellow", highlight=False)
+                console.print(
+                    f"warning: {camera}: {text}",
+                    style="yellow",
+                    highlight=False,
+                    soft_wrap=True,
+                )

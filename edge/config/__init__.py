@@ -9,6 +9,7 @@ from edge.config.options import (
     check_classes,
     parse_line_option,
     parse_zone_option,
+    with_model,
 )
 from edge.config.revision import config_rev, geometry_hash
 from edge.config.sections import (
@@ -48,4 +49,5 @@ __all__ = [
     "parse_zone_option",
     "paths_cross",
     "polygon_area",
+    "with_model",
 ]

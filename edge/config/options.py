@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
 from edge.config.messages import problems_of, shown, suggestion
-from edge.config.sections import Camera, Config, Line, Zone
+from edge.config.sections import Camera, Config, Line, Model, Zone
 from edge.config.values import Point
 from edge.errors import ConfigError
 
@@ -70,6 +70,20 @@ def camera_from_options(
             raise ConfigError(f"--line, --zone: expected a name for each, got '{name}' twice")
     rules = {"lines": dict(parsed), "zones": dict(areas), "classes": list(classes or ()) or None}
     return _camera("command line", {"source": source, **rules})
+
+
+def with_model(config: Config, changes: Mapping[str, object]) -> Config:
+    """The config with keys of its section `model` replaced, and checked.
+
+    Raises:
+        ConfigError: A value that the section does not take.
+    """
+    try:
+        model = Model.model_validate(config.model.model_dump() | dict(changes))
+    except ValidationError as error:
+        _, text = problems_of(error, Model)[0]
+        raise ConfigError(f"command line: {text}") from error
+    return config.model_copy(update={"model": model})
 
 
 def check_classes(config: Config, names: Sequence[str]) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 import numpy as np
 
-from edge import masks as mask_ops
 from edge.count.facts import facts
 from edge.geometry import crossing, side_distance
 from edge.types import F64, CountEvent, Instances, Stamp, Totals, Tracks, TrackState
@@ -34,7 +34,8 @@ class Band:
 @dataclass(frozen=True, slots=True)
 class _Point:
     stamp: Stamp
-    at: F64  # (2,)
+    x: float
+    y: float
 
 
 @dataclass(slots=True)
@@ -46,6 +47,15 @@ class _Passage:
     here: _Point | None = None  # last point on that side, clear or not
     beyond: _Point | None = None  # first point of an unbroken stay on the other side
     sightings: int = 0  # how often clearly on the other side since
+
+    def smoothed(self, now: _Point) -> _Point:
+        """The middle of the last three sightings, so that one bad foot moves nothing."""
+        self.recent.append(now)
+        return _Point(
+            now.stamp,
+            median(p.x for p in self.recent),
+            median(p.y for p in self.recent),
+        )
 
 
 class LineCounter:
@@ -67,7 +77,7 @@ class LineCounter:
         self._class_ids = class_ids
         self._band = band
         self._passages: dict[int, _Passage] = {}
-        self._tentative: dict[int, list[tuple[Stamp, F64, float]]] = {}
+        self._tentative: dict[int, list[tuple[int, _Point, float]]] = {}
         self._by_class: dict[int, tuple[int, int]] = {}
 
     @property
@@ -79,36 +89,53 @@ class LineCounter:
 
     def update(self, stamp: Stamp, tracks: Tracks, instances: Instances) -> list[CountEvent]:
         """Passages that this frame settles, by track id."""
-        events = []
+        sightings: list[tuple[int, _Point, float]] = []  # row, foot, height
         for row in np.flatnonzero(tracks.instance >= 0).tolist():
             track_id = int(tracks.ids[row])
-            seen = (stamp, tracks.feet[row].astype(np.float64), float(tracks.heights[row]))
+            x, y = tracks.feet[row].tolist()
+            seen = (row, _Point(stamp, x, y), float(tracks.heights[row]))
             if tracks.states[row] == TrackState.TENTATIVE:
                 self._tentative.setdefault(track_id, []).append(seen)
                 continue
             # What a track did before it was confirmed counts now.
-            for when, foot, height_px in [*self._tentative.pop(track_id, []), seen]:
-                passed = self._step(track_id, when, foot, height_px)
-                if passed is not None and self._counts(tracks, row):
-                    events.append(self._event(passed, stamp, tracks, row, instances))
+            sightings += [(row, p, h) for _, p, h in self._tentative.pop(track_id, [])]
+            sightings.append(seen)
+        events = self._steps(stamp, sightings, tracks, instances)
         for track_id in tracks.ended.tolist():
             self._passages.pop(track_id, None)
             self._tentative.pop(track_id, None)
+        return events
+
+    def _steps(
+        self,
+        stamp: Stamp,
+        sightings: list[tuple[int, _Point, float]],
+        tracks: Tracks,
+        instances: Instances,
+    ) -> list[CountEvent]:
+        passages = [
+            self._passages.setdefault(int(tracks.ids[row]), _Passage()) for row, _, _ in sightings
+        ]
+        points = [p.smoothed(at) for p, (_, at, _) in zip(passages, sightings, strict=True)]
+        distances = side_distance(
+            np.array([(q.x, q.y) for q in points], np.float64).reshape(-1, 2), self.line
+        )
+        events = []
+        for (row, _, height_px), passage, point, distance in zip(
+            sightings, passages, points, distances.tolist(), strict=True
+        ):
+            passed = self._step(passage, point, distance, self._band.width_px(height_px))
+            if passed is not None and self._counts(tracks, row):
+                events.append(self._event(passed, stamp, tracks, row, instances))
         return events
 
     def _counts(self, tracks: Tracks, row: int) -> bool:
         return self._class_ids is None or int(tracks.class_ids[row]) in self._class_ids
 
     def _step(
-        self, track_id: int, stamp: Stamp, foot: F64, height_px: float
-    ) -> tuple[int, float, F64, int] | None:
-        """Side reached, time, place and frame of a passage, if this sighting settles one."""
-        p = self._passages.setdefault(track_id, _Passage())
-        p.recent.append(_Point(stamp, foot))
-        # The middle of three sightings: one bad foot moves nothing.
-        now = _Point(stamp, np.median([q.at for q in p.recent], axis=0))
-        distance = float(side_distance(now.at[None], self.line)[0])
-        width_px = self._band.width_px(height_px)
+        self, p: _Passage, now: _Point, distance: float, width_px: float
+    ) -> tuple[int, _Point] | None:
+        """Side reached and where and when, if this sighting settles a passage."""
         side = 1 if distance > 0 else -1
         if p.side == 0:
             if abs(distance) > width_px:  # the first clear side counts nothing
@@ -123,43 +150,46 @@ class LineCounter:
         p.sightings += 1
         if p.sightings < 2 and abs(distance) <= 4 * width_px:
             return None
-        passed = self._passage(p.here, p.beyond, side)
+        met = self._met(p.here, p.beyond)
         p.side, p.here, p.beyond, p.sightings = side, now, None, 0
-        return passed
+        return None if met is None else (side, met)
 
-    def _passage(
-        self, here: _Point | None, beyond: _Point, side: int
-    ) -> tuple[int, float, F64, int] | None:
-        share = None if here is None else crossing(here.at, beyond.at, self.line)
-        if here is None or share is None:
-            return None  # round the end of the line
-        before, after = here.stamp.media_s, beyond.stamp.media_s
-        place = here.at + share * (beyond.at - here.at)
-        return side, before + share * (after - before), place, beyond.stamp.frame
+    def _met(self, here: _Point | None, beyond: _Point) -> _Point | None:
+        """Where and when the way between two sightings meets the line; None: round its end."""
+        if here is None:
+            return None
+        share = crossing(np.array([here.x, here.y]), np.array([beyond.x, beyond.y]), self.line)
+        if share is None:
+            return None
+        before_s, after_s = here.stamp.media_s, beyond.stamp.media_s
+        return _Point(
+            Stamp(beyond.stamp.frame, before_s + share * (after_s - before_s)),
+            here.x + share * (beyond.x - here.x),
+            here.y + share * (beyond.y - here.y),
+        )
 
     def _event(
         self,
-        passed: tuple[int, float, F64, int],
+        passed: tuple[int, _Point],
         stamp: Stamp,
         tracks: Tracks,
         row: int,
         instances: Instances,
     ) -> CountEvent:
-        side, media_s, place, frame = passed
+        side, met = passed
         class_id = int(tracks.class_ids[row])
         ins, outs = self._by_class.get(class_id, (0, 0))
         is_in = side < 0  # from the left-hand side to the right-hand side
         self._by_class[class_id] = (ins + is_in, outs + (not is_in))
-        area_px = int(mask_ops.area(instances.masks)[tracks.instance[row]])
-        track = facts(tracks, row, area_px)
+        area_px = int(np.count_nonzero(instances.masks.crop(int(tracks.instance[row]))))
         return CountEvent(
             kind="line_crossed",
             rule_id=self.rule_id,
-            media_s=media_s,
-            frame=frame,
+            media_s=met.stamp.media_s,
+            frame=met.stamp.frame,
             decided=stamp,
             direction="in" if is_in else "out",
             delta=1,
             totals=self.totals,
-            track=replace(track, foot=(float(place[0]), float(place[1]))),
+            track=replace(facts(tracks, row, area_px), foot=(met.x, met.y)),
         )

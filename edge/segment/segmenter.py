@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from edge.errors import ModelError
-from edge.segment.letterbox import Canvas, fitted, letterbox
+from edge.segment.letterbox import Canvas, Letterbox, fitted, letterbox
 from edge.segment.session import Session
 from edge.segment.yolo import Limits, decoded, layout
 from edge.types import F32, U8, Instances
 
 DEFAULT_LONGEST_PX = 640
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture as the network takes it, and how to find the way back."""
+
+    tensor: F32  # (1, 3, h, w) RGB 0..1
+    box: Letterbox
 
 
 class Segmenter:
@@ -47,7 +57,7 @@ class Segmenter:
         outputs = session.run(np.zeros((1, 3, *first), np.float32))
         self._layout = layout(model, outputs)
         self.class_names = self._layout.class_names
-        self._canvas: Canvas | None = None
+        self._canvases: list[Canvas] = []  # two, so that one can be filled while the other runs
 
     def _longest(self, asked: int | None) -> int:
         model = self.session.file
@@ -65,26 +75,27 @@ class Segmenter:
 
     def segment(self, image: U8) -> Instances:
         """Instances in one BGR uint8 picture (H, W, 3), best score first."""
-        return self.decode(self.infer(self.prepare(image)))
+        prepared = self.prepare(image)
+        return self.decode(self.infer(prepared), prepared)
 
-    def prepare(self, image: U8) -> F32:
-        """The network's input for `image`: float32 (1, 3, h, w), reused by the next call."""
+    def prepare(self, image: U8) -> Prepared:
+        """The network's input for `image`; it stays as it is until the call after the next."""
         hw = (image.shape[0], image.shape[1])
-        if self._canvas is None or self._canvas.box.frame_hw != hw:
-            size = self._fixed_hw or fitted(hw, self.longest_px, self._stride)
-            self._canvas = Canvas(letterbox(hw, size))
-        return self._canvas.fill(image)
+        if not self._canvases or self._canvases[0].box.frame_hw != hw:
+            box = letterbox(hw, self._fixed_hw or fitted(hw, self.longest_px, self._stride))
+            self._canvases = [Canvas(box), Canvas(box)]
+        self._canvases.reverse()
+        canvas = self._canvases[0]
+        return Prepared(canvas.fill(image), canvas.box)
 
-    def infer(self, x: F32) -> list[F32]:
-        """The model's outputs for one input."""
-        return self.session.run(x)
+    def infer(self, prepared: Prepared) -> list[F32]:
+        """The model's outputs for one input; may run on another thread."""
+        return self.session.run(prepared.tensor)
 
-    def decode(self, outputs: list[F32]) -> Instances:
-        """Instances of the picture last prepared."""
-        assert self._canvas is not None, "decode() before prepare()"
+    def decode(self, outputs: list[F32], prepared: Prepared) -> Instances:
+        """Instances from the outputs for `prepared`."""
         cells, prototypes = outputs[self._layout.cells][0], outputs[self._layout.prototypes][0]
-        found, broken = decoded(
-            cells, prototypes, self._canvas.box, len(self.class_names), self.limits
-        )
+        classes = len(self.class_names)
+        found, broken = decoded(cells, prototypes, prepared.box, classes, self.limits)
         self.dropped += broken
         return found

@@ -25,9 +25,9 @@ TICK = Fraction(1, 90_000)  # seconds; the usual clock of video, exact for 10, 2
 WAITING = 4  # pictures waiting to be encoded before `write` waits
 KEY_FRAME_S = 1.0
 ENCODERS = {
-    ".mp4": ("libx264", "libopenh264", "h264_v4l2m2m", "libvpx-vp9"),
-    ".mov": ("libx264", "libopenh264", "h264_v4l2m2m"),
-    ".mkv": ("libx264", "libopenh264", "h264_v4l2m2m", "libvpx-vp9"),
+    ".mp4": ("libx264", "libopenh264", "libvpx-vp9"),
+    ".mov": ("libx264", "libopenh264"),
+    ".mkv": ("libx264", "libopenh264", "libvpx-vp9"),
     ".webm": ("libvpx-vp9", "libvpx"),
 }
 OPTIONS = {
@@ -200,10 +200,8 @@ def _created(path: Path) -> OutputContainer:
 def _container_options(path: Path) -> dict[str, str]:
     options = {"flush_packets": "1"}
     if path.suffix.lower() in (".mp4", ".mov"):
-        # hybrid_fragmented (FFmpeg 7.1) writes fragments and indexes them when closed.
-        hybrid = av.library_versions["libavformat"] >= (61, 7, 0)
-        tail = "hybrid_fragmented" if hybrid else "empty_moov+default_base_moof"
-        options["movflags"] = f"frag_keyframe+{tail}"
+        # Fragments while it grows, so that a power cut spares them; indexed when it is closed.
+        options["movflags"] = "frag_keyframe+hybrid_fragmented"
     else:
         options["cluster_time_limit"] = "1000"  # milliseconds
     return options

@@ -39,6 +39,8 @@ class DetectionsFile:
             raise SourceError(f"{path}: expected detections, got an empty file")
         _, row = first
         self.provenance: dict[str, Any] = row.get("provenance", {})
+        if not isinstance(self.provenance, dict):
+            raise SourceError(f"{path}:1: expected provenance as an object, got a value")
         self.height, self.width = row["size"]
         self.class_names: list[str] = list(self.provenance.get("class_names", ()))
 
@@ -77,7 +79,8 @@ class DetectionsFile:
                 for number, line in enumerate(file, 1):
                     if line.strip():
                         row = json.loads(line)
-                        if not math.isfinite(row["time_s"]) or min(row["size"]) < 1:
+                        height, width = row["size"]
+                        if not math.isfinite(row["time_s"]) or min(height, width) < 1:
                             raise ValueError("a time or size that is no number")
                         yield number, row
         except OSError as error:

@@ -46,6 +46,7 @@ class VideoFile:
     `Stamp.frame` numbers the decoded pictures from 0 in display order, the skipped ones
     included. `Stamp.media_s` is the picture's timestamp minus that of the first one. A broken
     picture is skipped, a file that stops short ends early; `warnings` counts what was amiss.
+    Oblong pixels and interlacing are left as they are.
 
     Attributes:
         width: Pixels of a frame, after the rotation that the file asks for.

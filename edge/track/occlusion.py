@@ -68,12 +68,6 @@ def _cuts_off(instances: Instances, i: int, j: int, extents: I32) -> bool:
     return bool(np.count_nonzero(below) > 0.5 * (x2 - x1))
 
 
-def visible_share(heights_seen: F32, heights_usual: F32) -> F32:
-    """Share of the usual height that is seen, float32 (N,) in 0..1."""
-    share: F32 = np.clip(heights_seen / np.maximum(heights_usual, 1), 0, 1).astype(np.float32)
-    return share
-
-
 def duplicates(
     instances: Instances, groups: I32, max_iou: float = 0.6, max_inside: float = 0.85
 ) -> Bool:
@@ -87,8 +81,8 @@ def duplicates(
     doubled: Bool = np.zeros(n, bool)
     if n < 2:
         return doubled
-    shared = mask_ops.intersection_matrix(instances.masks, instances.masks)
-    areas = np.diagonal(shared).astype(np.float64)
+    shared = mask_ops.self_intersections(instances.masks)
+    areas = mask_ops.area(instances.masks).astype(np.float64)
     smaller = np.maximum(np.minimum(areas[:, None], areas[None, :]), 1)
     larger = np.maximum(np.maximum(areas[:, None], areas[None, :]), 1)
     iou = shared / np.maximum(areas[:, None] + areas[None, :] - shared, 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -73,30 +73,31 @@ class Tracker:
         Returns:
             All live tracks after the frame; `instance` indexes `instances` as given.
         """
-        if self._time_s is not None and not stamp.media_s > self._time_s:
+        if not np.isfinite(stamp.media_s) or (
+            self._time_s is not None and stamp.media_s <= self._time_s
+        ):
             self.dropped["frame out of order"] += 1
-            for t in self._tracks:
-                t.instance = -1
-            return self._snapshot(stamp.media_s, [])
+            unchanged = self._snapshot(self._now(), [])
+            return replace(unchanged, instance=np.full(len(unchanged), -1, np.int32))
         dt_s = 0.0 if self._time_s is None else stamp.media_s - self._time_s
         self._time_s = stamp.media_s
         self._size = (instances.masks.height, instances.masks.width)
-        usable, origin = self._usable(instances)
+        usable, origin, doubled = self._usable(instances)
         self._motion.predict(dt_s, self._where(lambda t: t.instance < 0))
         for t in self._tracks:
             t.instance = -1
         scene = occlusion.scene(usable)
-        pairs = self._associate(usable, dt_s)
+        pairs = self._associate(usable, doubled, dt_s)
         self._continue(pairs, usable, scene, stamp.media_s)
-        self._begin({j for _, j in pairs}, usable, scene, stamp.media_s)
+        self._begin({j for _, j in pairs}, usable, doubled, scene, stamp.media_s)
         ended = self._end(stamp.media_s)
         for t in self._tracks:
             if t.instance >= 0:
                 t.instance = int(origin[t.instance])
         return self._snapshot(stamp.media_s, ended)
 
-    def _usable(self, instances: Instances) -> tuple[Instances, I64]:
-        """Instances worth tracking, and the index of each in the input."""
+    def _usable(self, instances: Instances) -> tuple[Instances, I64, Bool]:
+        """Instances worth tracking, the index of each in the input, and which show one again."""
         sound: Bool = np.isfinite(instances.boxes).all(1) & np.isfinite(instances.scores)
         sound &= (instances.class_ids >= 0) & (instances.class_ids < len(self._groups))
         sound &= mask_ops.area(instances.masks) > 0
@@ -109,16 +110,16 @@ class Tracker:
         strong = np.flatnonzero(wanted)
         order: I64 = strong[np.argsort(-instances.scores[strong], kind="stable")]
         ordered = _chosen(instances, order)
-        doubled = occlusion.duplicates(ordered, self._groups[ordered.class_ids])
-        keep = np.flatnonzero(~doubled)
-        return (ordered if len(keep) == len(order) else _chosen(ordered, keep)), order[keep]
+        return ordered, order, occlusion.duplicates(ordered, self._groups[ordered.class_ids])
 
-    def _associate(self, instances: Instances, dt_s: float) -> list[tuple[int, int]]:
+    def _associate(self, instances: Instances, doubled: Bool, dt_s: float) -> list[tuple[int, int]]:
         """Pairs (track row, instance) of all passes."""
         if not self._tracks or not len(instances):
             return []
         s = self.settings
-        high: Bool = instances.scores >= s.high_score
+        # A second view of one object may be its neighbour, half hidden: it can continue a track
+        # that is missed, like a weak instance, but it never begins one.
+        high: Bool = (instances.scores >= s.high_score) & ~doubled
         tentative = self._where(lambda t: t.state == TrackState.TENTATIVE)
         unseen_s = np.array([self._now() - t.seen_s for t in self._tracks])
         predicted = self._motion.boxes()
@@ -256,13 +257,19 @@ class Tracker:
             t.class_id = leader
 
     def _begin(
-        self, taken: set[int], instances: Instances, scene: occlusion.Scene, now_s: float
+        self,
+        taken: set[int],
+        instances: Instances,
+        doubled: Bool,
+        scene: occlusion.Scene,
+        now_s: float,
     ) -> None:
         """Strong instances that no track claims, unless they lie inside one that is tracked."""
         born = [
             j
             for j in range(len(instances))
             if j not in taken
+            and not doubled[j]
             and instances.scores[j] >= self.settings.birth_score
             and not self._vetoed(j, taken, instances, scene)
         ]

@@ -86,7 +86,11 @@ def test_the_finished_file_is_an_ordinary_indexed_mp4(tmp_path):
         assert (stream.frames, stream.codec_context.pix_fmt) == (30, "yuv420p")
         assert stream.codec_context.name == "h264"
     data = (tmp_path / "out.mp4").read_bytes()
-    assert b"moof" not in data[:1000] or av.library_versions["libavformat"] < (61, 7, 0)
+    boxes, at = [], 0
+    while at < len(data):
+        boxes.append(data[at + 4 : at + 8])
+        at += int.from_bytes(data[at : at + 4], "big")
+    assert boxes == [b"ftyp", b"free", b"mdat", b"moov"]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
@@ -140,7 +144,7 @@ def test_full_disk(tmp_path):
 
     with pytest.raises(SinkError, match="expected to write video, got: No space left on device"):
         fill()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 FILL = """

@@ -378,7 +378,7 @@ def test_closing_at_any_time_ends_the_thread(make_video, taken):
         next(video)
     video.close()
     video.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert list(video) == []
 
 

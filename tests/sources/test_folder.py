@@ -89,7 +89,7 @@ def test_closing_early(tmp_path):
     next(folder)
     folder.close()
     folder.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert list(folder) == []
 
 
