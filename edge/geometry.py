@@ -76,7 +76,7 @@ def polygon_distance(points: F32 | F64, polygon: F64) -> F64:
 
 
 def polygon_mask(polygon: F64, height: int, width: int) -> Bool:
-    """Pixels whose centre lies within the polygon, bool (height, width)."""
+    """Pixels within the polygon or under its edge, bool (height, width)."""
     canvas = np.zeros((height, width), np.uint8)
     cv2.fillPoly(canvas, [np.round((polygon - 0.5) * 16).astype(np.int32)], 1, shift=4)
     inside: Bool = canvas.astype(bool)

@@ -167,10 +167,11 @@ def iou_matrix(a: Masks, b: Masks) -> F32:
 
 
 def feet(masks: Masks) -> F32:
-    """Where each object stands: middle column of its lowest rows, and its lower edge.
+    """Where each object stands: middle column of its lower part, and its lower edge.
 
-    The x is the median column of the lowest tenth of the mask's rows, the y the lower edge of
-    its last row.
+    The x is the median column of the lowest third of the mask's rows, so that both legs of a
+    walker weigh in and it does not swing with the stride; the y is the lower edge of the last
+    row.
 
     Returns:
         float32 (N, 2) frame pixels; NaN for an empty mask.

@@ -85,6 +85,8 @@ def _numbers(text: str) -> I64:
     ends = np.flatnonzero((letters & 32) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     place = np.arange(len(letters)) - np.repeat(starts, ends - starts + 1)
+    if place.max() > 6:  # 2^34 and more pixels: no frame is so large, and sums would overflow
+        raise ConfigError(f"rle: expected COCO counts as text, got {text[:40]!r}")
     values = np.add.reduceat((letters & 31) << (5 * place), starts)
     negative = (letters[ends] & 16) > 0
     values[negative] -= np.int64(1) << (5 * (ends - starts + 1)[negative])

@@ -51,12 +51,24 @@ def main() -> None:
     # Our pictures are small: OpenCV's own threads cost more than they bring and disturb the model.
     cv2.setNumThreads(1)
     try:
-        app()
+        app(prog_name="edge")
     except EdgeError as error:
         if os.environ.get("EDGE_DEBUG"):
             raise
         typer.echo(f"edge: {error}", err=True)
+        _discard_unwritten()
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("edge: interrupted", err=True)
         sys.exit(130)
+
+
+def _discard_unwritten() -> None:
+    """Drop what standard output did not take, or Python tries again at exit and changes the code.
+
+    The way that Python's documentation of the module signal recommends for SIGPIPE.
+    """
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

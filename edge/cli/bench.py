@@ -59,8 +59,9 @@ def bench(  # noqa: PLR0913
     config = combined(None, [source], line or ["middle=0.5,0,0.5,1"], None, None)
     changes = {"name": model, "provider": provider, "threads": threads, "input_size": input_size}
     config = with_model(config, {k: v for k, v in changes.items() if v is not None})
-    startup_s, rss_mb = _measured_run(source, config, line)
     segmenter = build.configured_segmenter(config)
+    input_hw = _input_hw(config, segmenter)
+    startup_s, rss_mb = _measured_run(source, config, line)
     per_round = max(1, frames // ROUNDS)
     pipeline_ms, bare_ms = [], []
     for _ in range(ROUNDS):
@@ -72,7 +73,7 @@ def bench(  # noqa: PLR0913
         "provider": segmenter.session.provider,
         "threads": config.model.threads,
         "frames": per_round * ROUNDS,
-        "input_hw": _input_hw(config, segmenter),
+        "input_hw": input_hw,
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, "
         f"Python {platform.python_version()}",
         "pipeline_ms_per_frame": round(statistics.median(pipeline_ms), 3),

@@ -92,7 +92,11 @@ def _video() -> list[Finding]:
 
 def _models() -> list[Finding]:
     found = []
-    for entry in entries():
+    try:
+        catalogue = entries()
+    except ModelError as error:
+        return [("models", str(error), False)]
+    for entry in catalogue:
         try:
             sha256 = Session(entry.path, "cpu", 1).file.sha256
             same = sha256 == entry.sha256

@@ -19,7 +19,7 @@ def list_models() -> None:
     """List the models of the catalogue."""
     table = Table()
     for heading in ("name", "licence", "file", "description"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for entry in entries():
         name = f"{entry.name} (default)" if entry.is_default else entry.name
         found = entry.path.name if entry.path.is_file() else f"{entry.path.name} (missing)"

@@ -51,8 +51,10 @@ class _Passage:
     def smoothed(self, now: _Point) -> _Point:
         """The middle of the last three sightings, so that one bad foot moves nothing."""
         self.recent.append(now)
+        # The time is the middle one too: even motion is not delayed by a frame.
+        frame = self.recent[len(self.recent) // 2].stamp.frame
         return _Point(
-            now.stamp,
+            Stamp(frame, median(p.stamp.media_s for p in self.recent)),
             median(p.x for p in self.recent),
             median(p.y for p in self.recent),
         )
@@ -136,7 +138,8 @@ class LineCounter:
         self, p: _Passage, now: _Point, distance: float, width_px: float
     ) -> tuple[int, _Point] | None:
         """Side reached and where and when, if this sighting settles a passage."""
-        side = 1 if distance > 0 else -1
+        # Exactly on the line is beyond it: a way that starts on the line would not meet it.
+        side = 1 if distance > 0 else -1 if distance < 0 else -p.side
         if p.side == 0:
             if abs(distance) > width_px:  # the first clear side counts nothing
                 p.side, p.here = side, now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import yaml
 
 from edge.errors import ModelError
 
-PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+# In a checkout, and where a wheel puts them.
+FOLDERS = (
+    Path(__file__).resolve().parents[2] / "models",
+    Path(sys.prefix) / "share" / "edgecount" / "models",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,10 @@ class CatalogEntry:
 
 
 def folder() -> Path:
-    """Where the models lie: $EDGECOUNT_MODELS, else `models/` beside the package."""
-    return Path(os.environ.get("EDGECOUNT_MODELS", PACKAGE_ROOT / "models"))
+    """Where the models lie: $EDGECOUNT_MODELS, else with the package."""
+    if "EDGECOUNT_MODELS" in os.environ:
+        return Path(os.environ["EDGECOUNT_MODELS"])
+    return next((f for f in FOLDERS if (f / "catalog.yaml").is_file()), FOLDERS[0])
 
 
 def entries() -> list[CatalogEntry]:
@@ -39,6 +46,7 @@ def entries() -> list[CatalogEntry]:
     path = folder() / "catalog.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        default = content["default"]
         return [
             CatalogEntry(
                 name,
@@ -46,7 +54,7 @@ def entries() -> list[CatalogEntry]:
                 str(m["licence"]),
                 str(m["description"]),
                 str(m["sha256"]),
-                name == content["default"],
+                name == default,
             )
             for name, m in content["models"].items()
         ]
@@ -55,9 +63,10 @@ def entries() -> list[CatalogEntry]:
             f"{path}: expected the model catalogue, got {error.strerror}; set EDGECOUNT_MODELS to "
             "the folder `models` of the repository, or give --model a path"
         ) from error
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{path}: expected default and models with file, licence: {error}"
+            f"{path}: expected default and models with file, licence, description and sha256, got "
+            f"{' '.join(str(error).split())}"
         ) from error
 
 
@@ -74,4 +83,4 @@ def find_model(name: str | None) -> Path:
         if entry.is_default if name is None else entry.name == name:
             return entry.path
     names = ", ".join(e.name for e in known)
-    raise ModelError(f"{name}: expected a file or one of {names}")
+    raise ModelError(f"{name or 'the default model'}: expected a file or one of {names}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from edge.segment.yolo import Limits, decoded, layout
 from edge.types import F32, U8, Instances
 
 DEFAULT_LONGEST_PX = 640
+DEFAULT_STRIDE_PX = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,15 @@ class Segmenter:
         self.limits = limits
         self.dropped = 0
         model = session.file
-        stride = int(model.metadata.get("stride", "32"))
+        stride = max(_sizes(model.metadata.get("stride", "")), default=DEFAULT_STRIDE_PX)
         shape = model.input_shape
         if len(shape) != 4 or shape[1] not in (3, None) or shape[0] not in (1, None):
             raise ModelError(f"{model.path}: expected an input (1, 3, height, width), got {shape}")
         self._fixed_hw = (shape[2], shape[3]) if shape[2] and shape[3] else None
         self._stride = stride
         self.longest_px = self._longest(longest_px)
-        first = self._fixed_hw or (stride * 2, stride * 2)
+        # Large enough for more cells than rows, as `layout` expects, with a thousand classes.
+        first = self._fixed_hw or (stride * 8, stride * 8)
         outputs = session.run(np.zeros((1, 3, *first), np.float32))
         self._layout = layout(model, outputs)
         self.class_names = self._layout.class_names
@@ -68,10 +71,7 @@ class Segmenter:
             return own
         if asked is not None:
             return asked
-        sizes = [
-            int(s) for s in model.metadata.get("imgsz", "").strip("[] ").split(",") if s.strip()
-        ]
-        return max(sizes, default=DEFAULT_LONGEST_PX)
+        return max(_sizes(model.metadata.get("imgsz", "")), default=DEFAULT_LONGEST_PX)
 
     def segment(self, image: U8) -> Instances:
         """Instances in one BGR uint8 picture (H, W, 3), best score first."""
@@ -99,3 +99,8 @@ class Segmenter:
         found, broken = decoded(cells, prototypes, prepared.box, classes, self.limits)
         self.dropped += broken
         return found
+
+
+def _sizes(text: str) -> list[int]:
+    """The positive whole numbers in a metadata entry such as "[640, 640]"."""
+    return [size for size in map(int, re.findall(r"\d+", text)) if size > 0]

@@ -68,6 +68,9 @@ class Session:
                 f"onnxruntime {ort.__version__} could not load that provider (see `edge doctor`)"
             )
         inputs = self._session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+            found = ", ".join(f"{i.name} {i.type}{i.shape}" for i in inputs) or "none"
+            raise ModelError(f"{path}: expected one float32 picture as input, got {found}")
         self.file = ModelFile(
             path,
             hashlib.sha256(content).hexdigest(),
@@ -76,9 +79,6 @@ class Session:
             _dims(inputs[0].shape),
             tuple((o.name, _dims(o.shape)) for o in self._session.get_outputs()),
         )
-        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
-            found = ", ".join(f"{i.name} {i.type}{i.shape}" for i in inputs)
-            raise ModelError(f"{path}: expected one float32 picture as input, got {found}")
 
     def run(self, x: F32) -> list[F32]:
         """All outputs for one input tensor.

@@ -20,6 +20,7 @@ from edge.segment.session import ModelFile
 from edge.types import F32, I32, U8, Bool, Instances, Masks
 
 MOST_CANDIDATES = 1000  # cells that enter suppression
+LARGEST_VALUE = 1e9  # boxes are pixels, coefficients reach some thousands
 MARGIN = 2  # prototype cells kept round a box, so that interpolation has neighbours
 
 
@@ -76,7 +77,8 @@ def decoded(
     if len(candidates) > MOST_CANDIDATES:
         candidates = candidates[np.argsort(-best[candidates], kind="stable")[:MOST_CANDIDATES]]
     picked: F32 = cells[:, candidates].T
-    sound: Bool = np.asarray(np.isfinite(picked).all(1))
+    # Below the limit also means: neither NaN nor infinite.
+    sound: Bool = np.asarray((np.abs(picked) < LARGEST_VALUE).all(1))
     sound &= (picked[:, 2:4] > 0).all(1)
     sound &= picked[:, 4 : 4 + classes].max(1, initial=0) <= 1
     broken = int(np.count_nonzero(~sound)) + int(np.count_nonzero(np.isnan(best)))

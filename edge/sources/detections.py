@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import math
@@ -43,6 +44,8 @@ class DetectionsFile:
             raise SourceError(f"{path}:1: expected provenance as an object, got a value")
         self.height, self.width = row["size"]
         self.class_names: list[str] = list(self.provenance.get("class_names", ()))
+        if not self.class_names:
+            self.class_names = self._classes_found()
 
     def __iter__(self) -> Iterator[tuple[Stamp, Instances]]:
         """Each frame's stamp and instances.
@@ -56,6 +59,15 @@ class DetectionsFile:
             except (KeyError, TypeError, ValueError, ConfigError) as error:
                 what = f"no {error}" if isinstance(error, KeyError) else str(error)
                 raise SourceError(f"{self.path}:{number}: expected a frame, got {what}") from error
+
+    def _classes_found(self) -> list[str]:
+        """Class names in the order of their appearance, in one pass over the file."""
+        names: dict[str, None] = {}
+        # What is wrong with the file is met again, and said, when its frames are read.
+        with contextlib.suppress(SourceError, KeyError, TypeError):
+            for _, row in self._lines():
+                names.update((str(found["class"]), None) for found in row["instances"])
+        return list(names)
 
     def _instances(self, row: dict[str, Any]) -> Instances:
         height, width = row["size"]

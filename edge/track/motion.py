@@ -13,8 +13,8 @@ import numpy as np
 from edge.types import F32, F64, I64, Bool
 
 # As shares of the object's height: standard deviations of what is measured and what may happen.
-MEASURED = 0.05
-ACCELERATION = 0.7  # height s^-1.5
+MEASURED = 0.08
+ACCELERATION = 0.45  # height s^-1.5
 FIRST_POSITION = 0.1
 FIRST_SPEED = 0.8  # heights a second
 LONG_GAP_S = 1.0  # after a longer silence the old speed says nothing

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge import masks as mask_ops
-from edge.types import F32, I32, I64, Bool, Instances
+from edge.types import F32, F64, I32, I64, Bool, Instances
 
 SLACK_PX = 5.0  # feet closer than this in depth hide nobody
 
@@ -66,6 +66,24 @@ def _cuts_off(instances: Instances, i: int, j: int, extents: I32) -> bool:
         return False
     below = instances.masks.crop(j)[top - jy1 : bottom - jy1, left - jx1 : right - jx1].any(0)
     return bool(np.count_nonzero(below) > 0.5 * (x2 - x1))
+
+
+def cut_short(predicted: F32, seen: F32, usual_px: F64, lifted: float = 0.15) -> Bool:
+    """Where something unknown (a counter, a sign) hides the lower part: bool (N,).
+
+    The lower edge has jumped up by more than `lifted` of the usual height while the upper one
+    is where it was expected; somebody who crouches lowers the upper edge instead.
+
+    Args:
+        predicted: float32 (N, 4) expected boxes.
+        seen: float32 (N, 4) boxes seen.
+        usual_px: float64 (N,) usual heights.
+        lifted: share of the usual height.
+    """
+    up = predicted[:, 3] - seen[:, 3] > lifted * usual_px
+    short = seen[:, 3] - seen[:, 1] < (1 - lifted) * usual_px
+    stays: Bool = np.abs(seen[:, 1] - predicted[:, 1]) < lifted * usual_px
+    return up & short & stays
 
 
 def duplicates(

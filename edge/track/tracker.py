@@ -19,6 +19,8 @@ from edge.track.motion import Motion, centred
 from edge.track.settings import TrackerSettings
 from edge.types import F32, F64, I32, I64, U8, Bool, Instances, Masks, Stamp, Tracks, TrackState
 
+LARGEST_PX = 1e6  # no box of a real frame is larger; also false for NaN and infinity
+
 
 @dataclass(slots=True)
 class _Track:
@@ -98,7 +100,8 @@ class Tracker:
 
     def _usable(self, instances: Instances) -> tuple[Instances, I64, Bool]:
         """Instances worth tracking, the index of each in the input, and which show one again."""
-        sound: Bool = np.isfinite(instances.boxes).all(1) & np.isfinite(instances.scores)
+        sound: Bool = np.asarray((np.abs(instances.boxes) < LARGEST_PX).all(1))
+        sound &= np.isfinite(instances.scores)
         sound &= (instances.class_ids >= 0) & (instances.class_ids < len(self._groups))
         sound &= mask_ops.area(instances.masks) > 0
         sound &= (instances.boxes[:, 2:] > instances.boxes[:, :2]).all(1)
@@ -177,15 +180,18 @@ class Tracker:
             return
         rows = np.array([i for i, _ in pairs], np.int64)
         columns = np.array([j for _, j in pairs], np.int64)
+        usual_px: F64 = np.array([self._tracks[i].height for i, _ in pairs])
+        hidden: Bool = scene.hidden_foot[columns] | occlusion.cut_short(
+            self._motion.boxes()[rows], instances.boxes[columns], usual_px
+        )
         doubt: F64 = np.ones((len(pairs), 4))
-        doubt[scene.hidden_foot[columns], 1] = 3.0  # centre and height move with a hidden edge
-        doubt[scene.hidden_foot[columns], 3] = 3.0
+        doubt[hidden, 1] = doubt[hidden, 3] = 4.0  # centre and height move with a hidden edge
         merged = self._merged(pairs, scene, instances)
         doubt[merged] = 6.0
         self._motion.update(rows, instances.boxes[columns], doubt)
-        for (i, j), is_merged in zip(pairs, merged.tolist(), strict=True):
+        for k, (i, j) in enumerate(pairs):
             t = self._tracks[i]
-            self._see(t, j, instances, scene, now_s, is_merged)
+            self._see(t, j, instances, scene, now_s, (bool(hidden[k]), bool(merged[k])))
             t.hits += 1
             if t.state != TrackState.TENTATIVE or t.hits >= self.settings.confirm_hits:
                 t.state = TrackState.CONFIRMED
@@ -219,13 +225,13 @@ class Tracker:
         instances: Instances,
         scene: occlusion.Scene,
         now_s: float,
-        merged: bool,
+        how: tuple[bool, bool],
     ) -> None:
-        """Take over what instance `j` shows of track `t`."""
+        """Take over what instance `j` shows of track `t`; `how`: its foot is hidden, it merged."""
+        hidden, merged = how
         x1, y1, x2, y2 = instances.boxes[j].tolist()
         box_height = float(scene.extents[j, 3] - scene.extents[j, 1])
-        hidden = bool(scene.hidden_foot[j])
-        if not hidden and not merged:
+        if not merged and (not hidden or box_height > t.height):
             share = 1 - np.exp(-max(now_s - t.seen_s, 1e-3) / self.settings.height_memory_s)
             share = max(float(share), 1 / (t.hits + 1))
             t.height += share * (box_height - t.height)
@@ -283,7 +289,7 @@ class Tracker:
             box = instances.boxes[j]
             t = _Track(self._next_id, now_s, now_s, box, none, centre, height, (0.0, 0.0))
             self._next_id += 1
-            self._see(t, j, instances, scene, now_s, merged=False)
+            self._see(t, j, instances, scene, now_s, (bool(scene.hidden_foot[j]), False))
             t.hits = 1
             if self.settings.confirm_hits <= 1:
                 t.state = TrackState.CONFIRMED

@@ -1,14 +1,12 @@
-"""What the model is trained on: masks, the original detector's outputs, and boxes it could not see."""
+"""What the model is trained on: masks, the original detector's outputs, boxes it cannot see."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from data import Crop
-from model import MASK_STRIDE, STRIDES, Outputs
+from model import MASK_STRIDE, Outputs
 from torch import Tensor
-
-LEVEL_STRIDES = STRIDES
 
 
 def corners(boxes: Tensor) -> Tensor:
@@ -25,7 +23,9 @@ def iou_matrix(a: Tensor, b: Tensor) -> Tensor:
     return inter / (area_a[:, None] + area_b[None] - inter + 1e-6)
 
 
-def mask_loss(o: Outputs, i: int, crop: Crop, top: int = 4, most: int = 48) -> tuple[Tensor, Tensor]:
+def mask_loss(
+    o: Outputs, i: int, crop: Crop, top: int = 4, most: int = 48
+) -> tuple[Tensor, Tensor]:
     """Summed loss of the positives of picture `i`, and the IoU of each (detached).
 
     Positives are the cells with score > .02 whose predicted box has IoU > .5 with an instance's
@@ -97,8 +97,7 @@ def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
 def detection_loss(o: Outputs, i: int, crop: Crop, grid: Tensor, stride: Tensor) -> Tensor:
     """YOLOX's loss with SimOTA assignment (arXiv:2107.08430, section 2.1) on picture `i`.
 
-    Args:
-        grid: (A, 2) cell centres in pixels; stride: (A,) of each cell.
+    `grid` holds the cells' centres in pixels (A, 2), `stride` the stride of each (A,).
     """
     boxes = corners(o.boxes[i].T)
     obj = o.raw[i, 4]

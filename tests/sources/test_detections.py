@@ -49,8 +49,10 @@ def test_classes_are_numbered_as_the_model_did_or_as_they_appear(tmp_path):
     named = file(tmp_path, row(provenance={"class_names": ["person", "car"]}), row(1))
     assert [i.class_ids.tolist() for _, i in DetectionsFile(named)] == [[1], [1]]
     plain = DetectionsFile(file(tmp_path, row(0), row(1, instances=[bus])))
+    assert plain.class_names == ["car", "bus"]  # before any frame is read
     assert [i.class_ids.tolist() for _, i in plain] == [[0], [1]]
-    assert plain.class_names == ["car", "bus"]
+    cut = DetectionsFile(file(tmp_path, row(0), row(1, instances=[bus]), "oops"))
+    assert cut.class_names == ["car", "bus"]
 
 
 @pytest.mark.parametrize(

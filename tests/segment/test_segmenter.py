@@ -1,0 +1,126 @@
+"""From a picture through onnxruntime to instances, with models whose outputs are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge import masks as mask_ops
+from edge.errors import ModelError
+from edge.segment import Limits, Segmenter, Session
+
+ROWS = [
+    # x, y, w, h, person, car, coefficients
+    [32, 32, 16, 8, 0.9, 0.1, 1, 0],
+    [32, 32, 16, 8, 0.2, 0.8, 0, 1],
+    [10, 40, 8, 16, 0.7, 0.0, 0, 1],
+    [10, 40, 8, 16, 0.6, 0.0, 0, 1],
+    [50, 20, 8, 8, float("nan"), 0.0, 0, 1],
+]
+CELLS = np.zeros((1, 8, 12), np.float32)
+CELLS[0, :, : len(ROWS)] = np.array(ROWS, np.float32).T
+PROTOTYPES = np.ones((1, 2, 16, 16), np.float32)
+PROTOTYPES[0, 0, :, 8:] = -1
+
+PICTURE = np.zeros((72, 128, 3), np.uint8)
+
+
+def segmenter(path, longest_px=None, **limits) -> Segmenter:
+    return Segmenter(Session(path, "cpu", threads=1), Limits(**limits), longest_px)
+
+
+def test_instances_of_a_wide_and_of_a_tall_picture(save_fixed):
+    s = segmenter(save_fixed([CELLS, PROTOTYPES]))
+    assert s.class_names == ("person", "car")
+    wide = s.segment(PICTURE)
+    np.testing.assert_allclose(wide.scores, [0.9, 0.8, 0.7])
+    assert wide.class_ids.tolist() == [0, 1, 0]
+    assert wide.boxes.tolist() == [[48, 28, 80, 44], [48, 28, 80, 44], [12, 36, 28, 68]]
+    assert mask_ops.extents(wide.masks)[0].tolist() == [48, 28, 64, 44]
+    assert s.dropped == 1
+    tall = s.segment(np.zeros((128, 72, 3), np.uint8))
+    assert tall.boxes.tolist() == [[20, 56, 52, 72]] * 2  # the third lies in the padding
+    assert mask_ops.extents(tall.masks)[0].tolist() == [20, 56, 36, 72]
+    assert (tall.masks.height, tall.masks.width) == (128, 72)
+    assert s.dropped == 2
+
+
+def test_outputs_in_the_other_order_give_the_same(save_fixed):
+    one = segmenter(save_fixed([CELLS, PROTOTYPES])).segment(PICTURE)
+    other = segmenter(save_fixed([PROTOTYPES, CELLS])).segment(PICTURE)
+    np.testing.assert_array_equal(one.boxes, other.boxes)
+    np.testing.assert_array_equal(one.masks.pixels, other.masks.pixels)
+
+
+def test_a_fixed_input_size_is_kept(save_fixed):
+    path = save_fixed([CELLS, PROTOTYPES], metadata={"imgsz": "[999, 999]"})
+    assert segmenter(path).longest_px == 64
+    assert segmenter(path, 64).longest_px == 64
+    with pytest.raises(ModelError, match="expected its fixed input size 64, got 320"):
+        segmenter(path, 320)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "asked", "frame_hw", "input_hw"),
+    [
+        ({}, None, (1080, 1920), (384, 640)),
+        ({"imgsz": "[320, 320]"}, None, (1080, 1920), (192, 320)),
+        ({"imgsz": "(320, 256)"}, None, (1920, 1080), (320, 192)),
+        ({"imgsz": "320"}, 256, (480, 640), (192, 256)),
+        ({"imgsz": "many"}, 128, (100, 100), (128, 128)),
+        ({"stride": "64"}, 256, (100, 200), (128, 256)),
+        ({"stride": "wide"}, 256, (100, 200), (128, 256)),
+    ],
+)
+def test_the_input_follows_the_frame_where_the_model_takes_any(
+    save_dynamic, metadata, asked, frame_hw, input_hw
+):
+    s = segmenter(save_dynamic(2, metadata), asked)
+    assert s.class_names == ("class0", "class1")
+    prepared = s.prepare(np.zeros((*frame_hw, 3), np.uint8))
+    assert prepared.tensor.shape == (1, 3, *input_hw)
+    instances = s.decode(s.infer(prepared), prepared)
+    assert len(instances) == 0
+    assert (instances.masks.height, instances.masks.width) == frame_hw
+
+
+@pytest.mark.parametrize("classes", [1, 80, 365])
+def test_models_of_any_size_may_have_many_classes(save_dynamic, classes):
+    assert len(segmenter(save_dynamic(classes, {}), 64).class_names) == classes
+
+
+def test_pictures_of_changing_size(save_fixed):
+    s = segmenter(save_fixed([CELLS, PROTOTYPES]))
+    first = s.segment(PICTURE)
+    s.segment(np.zeros((90, 40, 3), np.uint8))
+    s.segment(np.zeros((1, 1, 3), np.uint8))
+    np.testing.assert_array_equal(s.segment(PICTURE).boxes, first.boxes)
+
+
+def test_a_prepared_picture_outlives_the_next_one(save_fixed):
+    s = segmenter(save_fixed([CELLS, PROTOTYPES]))
+    first = s.prepare(np.full((72, 128, 3), 255, np.uint8))
+    kept = first.tensor.copy()
+    second = s.prepare(PICTURE)
+    np.testing.assert_array_equal(first.tensor, kept)
+    assert not np.array_equal(second.tensor, kept)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 64, 64), (1, 64, 64, 3), (2, 3, 64, 64), (3, 64, 64)])
+def test_inputs_that_are_no_colour_picture_are_told(save_fixed, shape):
+    path = save_fixed([CELLS, PROTOTYPES], input_shape=shape)
+    with pytest.raises(ModelError, match=r"expected an input \(1, 3, height, width\), got") as told:
+        segmenter(path)
+    assert str(shape) in str(told.value)
+
+
+def test_a_model_of_another_kind_is_told_with_what_it_has(save_fixed):
+    path = save_fixed([np.zeros((1, 84, 100))])
+    with pytest.raises(ModelError, match=r"expected outputs .*, got output0 \(1, 84, 100\)"):
+        segmenter(path)
+
+
+def test_a_wrong_number_of_names_is_told(save_fixed):
+    path = save_fixed([CELLS, PROTOTYPES], metadata={"names": "{0: 'person'}"})
+    with pytest.raises(ModelError, match="expected 2 class names in the metadata, got 1"):
+        segmenter(path)

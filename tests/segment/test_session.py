@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto
+
+from edge.errors import ModelError
+from edge.segment import session as session_module
+from edge.segment.session import ModelFile, Session, runtime_version, usable_cpus, working_providers
+
+CELLS, PROTOTYPES = np.zeros((1, 8, 12)), np.zeros((1, 2, 16, 16))
+
+
+def message(call) -> str:
+    with pytest.raises(ModelError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_what_a_file_says_about_itself(save_fixed):
+    path = save_fixed([CELLS, PROTOTYPES], metadata={"names": "{0: 'a'}", "stride": "32"})
+    session = Session(path, "cpu")
+    assert session.provider == "cpu"
+    assert session.file.path == path
+    assert session.file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert session.file.metadata == {"names": "{0: 'a'}", "stride": "32"}
+    assert session.file.names() == ("a",)
+    assert session.file.input_name == "images"
+    assert session.file.input_shape == (1, 3, 64, 64)
+    assert session.file.outputs == (("output0", (1, 8, 12)), ("output1", (1, 2, 16, 16)))
+
+
+def test_dynamic_sides_are_none(save_dynamic):
+    file = Session(save_dynamic(2, {}), "cpu").file
+    assert file.input_shape == (1, 3, None, None)
+    assert file.outputs[0] == ("output0", (1, 38, None))
+
+
+def test_running_gives_all_outputs(save_fixed):
+    cells = np.random.default_rng(0).random((1, 8, 12), np.float32)
+    session = Session(save_fixed([cells, PROTOTYPES]), "cpu", threads=1)
+    one, two = session.run(np.ones((1, 3, 64, 64), np.float32))
+    np.testing.assert_array_equal(one, cells)
+    assert two.shape == (1, 2, 16, 16)
+
+
+def test_an_input_of_the_wrong_size_is_a_model_error(save_fixed):
+    session = Session(save_fixed([CELLS]), "cpu")
+    told = message(lambda: session.run(np.ones((1, 3, 32, 32), np.float32)))
+    assert "failed on input (1, 3, 32, 32)" in told
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("{0: 'person', 1: 'car'}", ("person", "car")),
+        ("['person', 'car']", ("person", "car")),
+        ("{1: 'car', 0: 'person'}", ("person", "car")),
+        ("{0: 'it\\'s'}", ("it's",)),
+        ("{1: 'car'}", ()),
+        ("{}", ()),
+        ("", ()),
+        ("person, car", ()),
+        ("__import__('os').getcwd()", ()),
+        ("3", ()),
+    ],
+)
+def test_class_names_in_metadata(names, expected):
+    assert ModelFile(Path("m"), "", {"names": names}, "x", (), ()).names() == expected
+    assert ModelFile(Path("m"), "", {}, "x", (), ()).names() == ()
+
+
+# What is no model.
+
+
+@pytest.fixture
+def impostor(tmp_path, request) -> Path:
+    path = tmp_path / "model.onnx"
+    picture = np.zeros((8, 8, 3), np.uint8)
+    match request.param:
+        case "jpeg":
+            path.write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
+        case "png":
+            path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+        case "text":
+            path.write_text("not a model\nat all\n")
+        case "html":
+            path.write_text("<!DOCTYPE html><html>404</html>")
+        case "empty":
+            path.write_bytes(b"")
+        case "zeros":
+            path.write_bytes(bytes(1000))
+        case "directory":
+            path.mkdir()
+    return path
+
+
+KINDS = ["jpeg", "png", "text", "html", "empty", "zeros", "directory", "missing"]
+
+
+@pytest.mark.parametrize("impostor", KINDS, indirect=True)
+def test_what_is_no_model_is_told_in_one_sentence(impostor):
+    told = message(lambda: Session(impostor, "cpu"))
+    assert told.startswith(f"{impostor}: expected an ONNX model")
+    assert len(told) < len(str(impostor)) + 300
+
+
+@pytest.mark.parametrize("impostor", ["jpeg", "png"], indirect=True)
+def test_a_picture_is_recognised(impostor):
+    assert message(lambda: Session(impostor, "cpu")).endswith("got a picture")
+
+
+def test_half_a_model_is_told(save_fixed):
+    path = save_fixed([CELLS, PROTOTYPES])
+    path.write_bytes(path.read_bytes()[:-200])
+    assert message(lambda: Session(path, "cpu")).startswith(f"{path}: expected an ONNX model")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input_names": ("left", "right")},
+        {"input_type": TensorProto.UINT8},
+        {"input_type": TensorProto.FLOAT16},
+    ],
+)
+def test_inputs_that_are_no_picture_are_told(save_fixed, options):
+    told = message(lambda: Session(save_fixed([CELLS], **options), "cpu"))
+    assert "expected one float32 picture as input, got" in told
+    assert "tensor(" in told
+
+
+# Providers.
+
+
+def only_cpu() -> bool:
+    return not {"TensorrtExecutionProvider", "CUDAExecutionProvider"} & set(
+        onnxruntime.get_available_providers()
+    )
+
+
+@pytest.mark.skipif(not only_cpu(), reason="this onnxruntime has more than the CPU")
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("provider", ["tensorrt", "cuda"])
+def test_a_provider_that_is_not_there_is_told_with_a_remedy(save_fixed, provider, strict):
+    path = save_fixed([CELLS])
+    told = message(lambda: Session(path, provider, strict=strict))
+    assert told.startswith(f"{path}: expected provider {provider}, got an onnxruntime that has ")
+    assert "edgecount[gpu]" in told
+    assert "--provider auto" in told
+
+
+class Pretender:
+    """An onnxruntime that lists TensorRT and quietly runs on the CPU, as it does in real life."""
+
+    def __init__(self, content, options, providers):
+        self.asked = providers
+
+    def get_providers(self):
+        return ["CPUExecutionProvider"]
+
+
+def test_strict_refuses_a_quiet_change_of_provider(monkeypatch, save_fixed):
+    path = save_fixed([CELLS])
+    listed = ["TensorrtExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(session_module.ort, "get_available_providers", lambda: listed)
+    monkeypatch.setattr(session_module.ort, "InferenceSession", Pretender)
+    told = message(lambda: Session(path, "tensorrt", strict=True))
+    assert told.startswith(f"{path}: expected to run on tensorrt, got cpu")
+    assert working_providers(path) == {"tensorrt": told, "cpu": "works"}
+
+
+def test_auto_takes_what_is_there(save_fixed):
+    session = Session(save_fixed([CELLS]), "auto")
+    assert session.provider in ("tensorrt", "cuda", "openvino", "cpu")
+    assert Session(save_fixed([CELLS]), "cpu", strict=True).provider == "cpu"
+
+
+def test_working_providers_really_work(save_fixed):
+    assert working_providers(save_fixed([CELLS]))["cpu"] == "works"
+    assert runtime_version() == onnxruntime.__version__
+
+
+# Threads.
+
+
+@pytest.mark.parametrize(
+    ("quota", "affinity", "expected"),
+    [
+        ("max 100000", 4, 4),
+        ("200000 100000", 8, 2),
+        ("150000 100000", 8, 2),
+        ("10000 100000", 8, 1),
+        ("800000 100000", 2, 2),
+        ("nonsense", 3, 3),
+        (None, 3, 3),
+    ],
+)
+def test_cpus_are_those_the_container_may_use(monkeypatch, quota, affinity, expected):
+    def read_text(path, *args, **kwargs):
+        assert str(path) == "/sys/fs/cgroup/cpu.max"
+        if quota is None:
+            raise FileNotFoundError
+        return f"{quota}\n"
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(affinity)), raising=False)
+    assert usable_cpus() == expected

@@ -1,0 +1,135 @@
+"""Hypothesis strategies for the types of the pipeline, and short ways to build them by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edge import masks as mask_ops
+from edge.types import F32, Bool, Instances, Masks, Stamp, Tracks, TrackState
+
+sides = st.integers(1, 12)
+few = st.integers(0, 5)
+
+
+@st.composite
+def dense_masks(draw, count=few, height=sides, width=sides) -> Bool:
+    """bool (N, H, W): noise, blobs, empty and full masks."""
+    shape = (draw(height), draw(width))
+    masks = [draw(_dense_mask(shape)) for _ in range(draw(count))]
+    return np.array(masks, bool).reshape(len(masks), *shape)
+
+
+def _dense_mask(shape: tuple[int, int]) -> st.SearchStrategy[Bool]:
+    return st.one_of(
+        hnp.arrays(bool, shape, elements=st.booleans(), fill=st.booleans()),
+        st.just(np.zeros(shape, bool)),
+        st.just(np.ones(shape, bool)),
+        _block(shape),
+    )
+
+
+@st.composite
+def _block(draw, shape: tuple[int, int]) -> Bool:
+    mask = np.zeros(shape, bool)
+    (y1, y2), (x1, x2) = (sorted(draw(st.tuples(*[st.integers(0, n)] * 2))) for n in shape)
+    mask[y1:y2, x1:x2] = True
+    return mask
+
+
+@st.composite
+def padded(draw, dense: Bool) -> Masks:
+    """The masks of `dense`, each in a window that may be larger than what is set in it."""
+    height, width = dense.shape[1:]
+    windows, crops = [], []
+    for mask, (x1, y1, x2, y2) in zip(dense, mask_ops.packed(dense).windows.tolist(), strict=True):
+        x1, x2 = draw(st.integers(0, x1)), draw(st.integers(x2, width))
+        y1, y2 = draw(st.integers(0, y1)), draw(st.integers(y2, height))
+        windows.append((x1, y1, x2, y2))
+        crops.append(mask[y1:y2, x1:x2])
+    return mask_ops.from_crops(height, width, windows, crops)
+
+
+def numbers(low: float, high: float) -> st.SearchStrategy[float]:
+    """Floats without surprises."""
+    return st.floats(low, high, allow_nan=False, width=32)
+
+
+@st.composite
+def boxes(draw, count=few, largest: float = 100.0, is_sound: bool = True) -> F32:
+    """float32 (N, 4); unless `is_sound` also flat ones and ones turned inside out."""
+    corner = hnp.arrays(np.float32, (draw(count), 4), elements=numbers(0, np.float32(largest)))
+    drawn = draw(corner)
+    if not is_sound:
+        return drawn
+    low, high = np.minimum(drawn[:, :2], drawn[:, 2:]), np.maximum(drawn[:, :2], drawn[:, 2:])
+    return np.concatenate([low, high + np.float32(1)], 1)
+
+
+points = st.tuples(st.integers(-40, 40), st.integers(-40, 40))
+polylines = st.lists(points, min_size=2, max_size=5).filter(
+    lambda line: all(a != b for a, b in pairwise(line))
+)
+
+
+def rectangles(
+    windows: Sequence[tuple[int, int, int, int]],
+    scores: Sequence[float] | float = 0.9,
+    class_ids: Sequence[int] | int = 0,
+    size_hw: tuple[int, int] = (240, 320),
+) -> Instances:
+    """Instances whose masks fill their boxes."""
+    n = len(windows)
+    crops = [np.ones((y2 - y1, x2 - x1), np.uint8) for x1, y1, x2, y2 in windows]
+    return Instances(
+        np.array(windows, np.float32).reshape(-1, 4),
+        np.full(n, scores, np.float32) if np.isscalar(scores) else np.array(scores, np.float32),
+        np.full(n, class_ids, np.int32)
+        if np.isscalar(class_ids)
+        else np.array(class_ids, np.int32),
+        mask_ops.from_crops(*size_hw, windows, crops),
+    )
+
+
+def standing(
+    feet: dict[int, tuple[float, float]],
+    ended: Sequence[int] = (),
+    state: TrackState = TrackState.CONFIRMED,
+    class_id: int = 0,
+    height_px: float = 40.0,
+    is_seen: bool = True,
+) -> tuple[Tracks, Instances]:
+    """Tracks by id whose feet are here, as a tracker would report them, and their instances."""
+    n = len(feet)
+    ids = np.array(sorted(feet), np.int64)
+    at = np.array([feet[k] for k in ids.tolist()], np.float32).reshape(-1, 2)
+    half = np.array([height_px / 4, 0], np.float32)
+    corners = np.concatenate([at - half - (0, height_px), at + half], 1).astype(np.float32)
+    tracks = Tracks(
+        ids=ids,
+        states=np.full(n, state, np.uint8),
+        boxes=corners,
+        feet=at,
+        class_ids=np.full(n, class_id, np.int32),
+        instance=np.arange(n, dtype=np.int32) if is_seen else np.full(n, -1, np.int32),
+        ended=np.array(ended, np.int64),
+        scores=np.full(n, 0.9, np.float32),
+        heights=np.full(n, height_px, np.float32),
+        velocities=np.zeros((n, 2), np.float32),
+        flags=np.zeros(n, np.uint8),
+        visible=np.ones(n, np.float32),
+        class_shares=np.ones(n, np.float32),
+        ages_s=np.ones(n, np.float32),
+        hits=np.full(n, 5, np.int32),
+    )
+    count = n if is_seen else 0
+    return tracks, rectangles([(k, 0, k + 1, 3) for k in range(count)])
+
+
+def stamps(times_s: Sequence[float]) -> list[Stamp]:
+    """Frames 0, 1, 2... at these times."""
+    return [Stamp(k, float(t)) for k, t in enumerate(times_s)]

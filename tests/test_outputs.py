@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from edge import build
+from edge.config import Config
+from edge.errors import SinkError
+from edge.outputs import FLASH_S, EventsOutput, VideoOutput
+from edge.sinks.jsonl import JsonLinesSink
+from edge.sinks.video import VideoSink
+from edge.sources import VideoFile
+from edge.types import CountEvent, Stamp, Totals
+
+CONFIG = Config.model_validate(
+    {
+        "cameras": {
+            "gate": {
+                "source": "-",
+                "lines": {"middle": {"a": [0.5, 0], "b": [0.5, 1]}},
+                "zones": {"left": {"polygon": [[0, 0], [0.4, 0], [0.4, 1], [0, 1]]}},
+            }
+        }
+    }
+)
+PROVENANCE = {"width": 64, "height": 48, "class_names": ["person"]}
+
+
+@pytest.fixture
+def counters():
+    return build.counters(CONFIG, "gate", ["person"], 64, 48)
+
+
+@pytest.fixture
+def large_counters():
+    return build.counters(CONFIG, "gate", ["person"], 640, 480)
+
+
+def occupancy(frame: int) -> CountEvent:
+    stamp = Stamp(frame, frame / 10)
+    return CountEvent("zone_occupancy", "left", frame / 10, frame, stamp, "", 0, Totals(0, 0), None)
+
+
+def sent(counters, *steps):
+    stream = io.StringIO()
+    encoder = build.encoder(CONFIG, "gate", PROVENANCE)
+    output = EventsOutput(encoder, JsonLinesSink(stream), counters)
+    for step in steps:
+        output.write(step)
+    output.close()
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_events_lie_between_started_and_stopped(counters, make_step):
+    steps = [make_step(0), make_step(1, events=(occupancy(1),)), make_step(2)]
+    lines = sent(counters, *steps)
+    assert [e["type"] for e in lines] == ["started", "zone_occupancy", "stopped"]
+    assert [e["seq"] for e in lines] == [1, 2, 3]
+    assert lines[2]["time"] == {"media_s": 0.2, "frame": 2}
+    assert [c["rule_id"] for c in lines[2]["counts"]] == ["middle", "left"]
+
+
+def test_a_source_without_frames_sends_nothing(counters):
+    assert sent(counters) == []
+
+
+def test_the_frame_rate_is_that_of_the_last_second(counters, make_step):
+    class Rates:
+        """An encoder that keeps the frame rates it is told."""
+
+        fps: list
+
+        def __init__(self):
+            self.fps = []
+
+        def started(self, stamp):
+            return {}
+
+        def stopped(self, stamp, totals):
+            return {}
+
+        def encode(self, event, fps, dropped):
+            self.fps.append(fps)
+            return {}
+
+    rates = Rates()
+    output = EventsOutput(rates, JsonLinesSink(io.StringIO()), counters)
+    for frame in [*range(30), *range(30, 60, 5)]:  # 10 a second, then 2
+        output.write(make_step(frame, events=(occupancy(frame),)))
+    assert rates.fps[0] is None
+    assert rates.fps[1:30] == pytest.approx([10.0] * 29)
+    assert rates.fps[-3:] == pytest.approx([2.0] * 3)
+
+
+def test_a_full_disk_is_an_error_of_the_step(counters, make_step, tmp_path):
+    (tmp_path / "full").symlink_to("/dev/full")
+    output = EventsOutput(
+        build.encoder(CONFIG, "gate", PROVENANCE), JsonLinesSink(tmp_path / "full"), counters
+    )
+    with pytest.raises(SinkError, match="no space left on device"):
+        output.write(make_step(0))
+
+
+def test_the_video_shows_every_step_with_its_overlay(large_counters, make_step, tmp_path):
+    path = tmp_path / "out.mp4"
+    output = VideoOutput(VideoSink(path, 640, 480, 10), ("person",), large_counters)
+    for k in range(10):
+        box = (300 + 5 * k, 100, 360 + 5 * k, 300)
+        output.write(make_step(k, [box], size=(640, 480), with_image=True))
+    output.write(make_step(11))  # a step without a picture draws none
+    output.close()
+    with VideoFile(path) as video:
+        frames = list(video)
+    assert [f.stamp.media_s for f in frames] == [k / 10 for k in range(10)]
+    different = np.abs(frames[-1].image.astype(int) - 90).max(2) > 30
+    assert different[100:300, 345:405].mean() > 0.2  # the mask
+    assert different[320:, 316:324].any()  # the line
+
+
+def test_a_line_lights_up_after_a_crossing(large_counters, make_step, tmp_path):
+    crossed = CountEvent("line_crossed", "middle", 0, 0, Stamp(0, 0), "in", 1, Totals(1, 0), None)
+    shown = []
+
+    class Sink:
+        def write(self, image, media_s):
+            shown.append(image)
+
+        def close(self):
+            pass
+
+    output = VideoOutput(Sink(), ("person",), large_counters)
+    late = round(FLASH_S * 10) + 1
+    for frame, events in ((0, ()), (1, (crossed,)), (2, ()), (2 + late, ())):
+        output.write(make_step(frame, events=events, size=(640, 480), with_image=True))
+    # Beside the line and below the totals, where only its glow reaches.
+    quiet, lit, still, after = (image[240:, 310:330].astype(int).sum() for image in shown)
+    assert lit == still
+    assert lit != quiet
+    assert after == quiet

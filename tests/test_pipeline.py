@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from edge import build, pipeline
+from edge.config import Config
+from edge.errors import ModelError, SinkError, SourceError
+from edge.outputs import EventsOutput
+from edge.sinks.detections import DetectionsSink
+from edge.sinks.jsonl import JsonLinesSink
+from edge.sources import VideoFile
+from edge.sources.detections import DetectionsFile
+
+CONFIG = Config.model_validate(
+    {"cameras": {"gate": {"source": "-", "lines": {"middle": {"a": [0.5, 0], "b": [0.5, 1]}}}}}
+)
+
+
+class Recorder:
+    """An output that keeps what it gets, and may fail."""
+
+    def __init__(self, write_error=None, close_error=None):
+        self.steps = []
+        self.closed = 0
+        self._errors = write_error, close_error
+
+    def write(self, step):
+        if self._errors[0] and len(self.steps) == 2:
+            raise self._errors[0]
+        self.steps.append(step)
+
+    def close(self):
+        self.closed += 1
+        if self._errors[1]:
+            raise self._errors[1]
+
+
+@pytest.fixture
+def square(square_model):
+    return build.segmenter(model=str(square_model), provider="cpu", threads=1)
+
+
+@pytest.fixture
+def parts():
+    """Tracker and counters of the config's one camera."""
+    return (
+        build.tracker(CONFIG, "gate", ["person"]),
+        build.counters(CONFIG, "gate", ["person"], 64, 48),
+    )
+
+
+def test_frames_go_through_all_stages_in_order(scene, square, parts):
+    recorder = Recorder()
+    with VideoFile(scene()) as source:
+        assert pipeline.run(pipeline.segmented(source, square), *parts, [recorder]) == 60
+    assert [s.stamp.frame for s in recorder.steps] == list(range(60))
+    assert all(s.image.shape == (48, 64, 3) and len(s.instances) == 1 for s in recorder.steps)
+    assert {i for s in recorder.steps for i in s.tracks.ids.tolist()} == {1}
+    events = [e for s in recorder.steps for e in s.events]
+    assert [(e.kind, e.direction) for e in events] == [
+        ("line_crossed", "out"),
+        ("line_crossed", "in"),
+    ]
+    # The foot, 8 pixels right of the left edge, is on the line at x = 32 when that is at 24:
+    # 12 frames there, and 12 back from the 24th. The foot is smoothed, so it lags a little.
+    assert [e.media_s for e in events] == pytest.approx([1.2, 3.6], abs=0.2)
+    assert recorder.closed == 1
+
+
+def test_the_model_running_ahead_changes_nothing(scene, square):
+    with VideoFile(scene()) as source:
+        alone = [(f.stamp, square.segment(f.image)) for f in source]
+    with VideoFile(scene()) as source:
+        for (stamp, _, ahead), (same, expected) in zip(
+            pipeline.segmented(source, square), alone, strict=True
+        ):
+            assert stamp == same
+            assert ahead.boxes.tolist() == expected.boxes.tolist()
+            assert ahead.scores.tolist() == expected.scores.tolist()
+            assert ahead.masks.pixels.tobytes() == expected.masks.pixels.tobytes()
+
+
+def test_a_replay_gives_the_same_steps_without_pictures(scene, square, parts, tmp_path):
+    live, path = Recorder(), tmp_path / "d.jsonl.gz"
+    provenance = {"class_names": ["person"]}
+    with VideoFile(scene()) as source:
+        sink = DetectionsSink(path, ("person",), provenance)
+        pipeline.run(pipeline.segmented(source, square), *parts, [live, sink])
+    again = Recorder()
+    tracker = build.tracker(CONFIG, "gate", ["person"])
+    counters = build.counters(CONFIG, "gate", ["person"], 64, 48)
+    pipeline.run(pipeline.replayed(DetectionsFile(path)), tracker, counters, [again])
+    assert all(s.image is None for s in again.steps)
+    assert [s.events for s in again.steps] == [s.events for s in live.steps]
+    for one, other in zip(live.steps, again.steps, strict=True):
+        assert one.tracks.feet.tolist() == other.tracks.feet.tolist()
+
+
+def test_max_frames_ends_early(scene, square, parts):
+    recorder = Recorder()
+    with VideoFile(scene()) as source:
+        seen = pipeline.segmented(source, square)
+        assert pipeline.run(seen, *parts, [recorder], None, 7) == 7
+    assert len(recorder.steps) == 7
+    assert recorder.closed == 1
+
+
+def test_stop_ends_after_the_frame_at_hand(scene, square, parts):
+    stop = threading.Event()
+    stop.set()
+    recorder = Recorder()
+    with VideoFile(scene()) as source:
+        seen = pipeline.segmented(source, square)
+        assert pipeline.run(seen, *parts, [recorder], stop) == 1
+    assert recorder.closed == 1
+
+
+def test_a_segmenter_that_fails_in_frame_3_loses_nothing(scene, square, parts, tmp_path):
+    class Failing:
+        prepare, decode = square.prepare, square.decode
+        calls = 0
+
+        def infer(self, prepared):
+            self.calls += 1
+            if self.calls == 3:
+                raise ModelError("m.onnx: failed on input (1, 3, 48, 64): out of memory")
+            return square.infer(prepared)
+
+    recorder, path = Recorder(), tmp_path / "events.jsonl"
+    with VideoFile(scene()) as source, JsonLinesSink(path) as sink:
+        provenance = build.provenance("gate", source, square)
+        events = EventsOutput(build.encoder(CONFIG, "gate", provenance), sink, parts[1])
+        seen = pipeline.segmented(source, Failing())
+        with pytest.raises(ModelError, match="out of memory"):
+            pipeline.run(seen, *parts, [events, recorder])
+    assert len(recorder.steps) == 2
+    assert recorder.closed == 1
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(e["type"], e["time"]["frame"]) for e in lines] == [("started", 0), ("stopped", 1)]
+
+
+def test_an_error_outside_the_pipeline_closes_the_outputs_too(parts):
+    def seen():
+        raise RuntimeError("a bug")
+        yield
+
+    recorder = Recorder()
+    with pytest.raises(RuntimeError, match="a bug"):
+        pipeline.run(seen(), *parts, [recorder])
+    assert recorder.closed == 1
+
+
+def test_an_output_that_fails_closes_the_others(scene, square, parts):
+    outputs = [Recorder(), Recorder(write_error=SinkError("disk full")), Recorder()]
+    with VideoFile(scene()) as source, pytest.raises(SinkError, match="disk full"):
+        pipeline.run(pipeline.segmented(source, square), *parts, outputs)
+    assert [o.closed for o in outputs] == [1, 1, 1]
+    assert [len(o.steps) for o in outputs] == [3, 2, 2]
+
+
+def test_the_first_error_is_the_one_that_is_raised(parts):
+    def seen():
+        raise SourceError("the file ended")
+        yield
+
+    broken = [Recorder(close_error=SinkError(name)) for name in "abc"]
+    with pytest.raises(SourceError, match="the file ended"):
+        pipeline.run(seen(), *parts, broken)
+    assert [o.closed for o in broken] == [1, 1, 1]
+
+
+def test_an_error_of_closing_is_raised_and_the_others_are_closed(parts):
+    broken = [Recorder(close_error=SinkError(name)) for name in "abc"]
+    with pytest.raises(SinkError, match="c"):  # closed in reverse order, and the first one counts
+        pipeline.run(iter(()), *parts, broken)
+    assert [o.closed for o in broken] == [1, 1, 1]
