@@ -7,41 +7,20 @@ choice, masks; a last pass with buffered boxes (C-BIoU: Yang et al., 2023, arXiv
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from edge import boxes as box_ops
 from edge import masks as mask_ops
 from edge.track import associate, occlusion
-from edge.track.motion import Motion, centred
+from edge.track.life import Life, Sighting, last_masks, snapshot
+from edge.track.motion import Motion
 from edge.track.settings import TrackerSettings
-from edge.types import F32, F64, I32, I64, U8, Bool, Instances, Masks, Stamp, Tracks, TrackState
+from edge.types import F32, F64, I32, I64, Bool, Instances, Stamp, Tracks, TrackState
 
 LARGEST_PX = 1e6  # no box of a real frame is larger; also false for NaN and infinity
-
-
-@dataclass(slots=True)
-class _Track:
-    """What the motion filters do not hold; one for each of their rows."""
-
-    id: int
-    first_s: float
-    seen_s: float
-    box: F32
-    mask: tuple[U8, tuple[int, int, int, int]]
-    centre: F64  # of the box when the mask was seen
-    height: float
-    foot: tuple[float, float]
-    state: TrackState = TrackState.TENTATIVE
-    hits: int = 0
-    score: float = 0.0
-    instance: int = -1
-    flags: int = 0
-    visible: float = 1.0
-    class_id: int = -1
-    votes: dict[int, float] = field(default_factory=dict)
 
 
 class Tracker:
@@ -63,7 +42,7 @@ class Tracker:
         self.settings = settings
         self.dropped: Counter[str] = Counter()
         self._groups: I32 = np.array(class_groups, np.int32)
-        self._tracks: list[_Track] = []
+        self._tracks: list[Life] = []
         self._motion = Motion()
         self._next_id = 1
         self._time_s: float | None = None
@@ -79,7 +58,7 @@ class Tracker:
             self._time_s is not None and stamp.media_s <= self._time_s
         ):
             self.dropped["frame out of order"] += 1
-            unchanged = self._snapshot(self._now(), [])
+            unchanged = snapshot(self._tracks, self._motion, self._now(), [])
             return replace(unchanged, instance=np.full(len(unchanged), -1, np.int32))
         dt_s = 0.0 if self._time_s is None else stamp.media_s - self._time_s
         self._time_s = stamp.media_s
@@ -96,7 +75,7 @@ class Tracker:
         for t in self._tracks:
             if t.instance >= 0:
                 t.instance = int(origin[t.instance])
-        return self._snapshot(stamp.media_s, ended)
+        return snapshot(self._tracks, self._motion, stamp.media_s, ended)
 
     def _usable(self, instances: Instances) -> tuple[Instances, I64, Bool]:
         """Instances worth tracking, the index of each in the input, and which show one again."""
@@ -146,10 +125,11 @@ class Tracker:
         similarity: F64 = box_ops.iou_matrix(predicted, instances.boxes).astype(np.float64)
         unclear = associate.ambiguous(eligible)
         if unclear.any():
+            last = last_masks(self._tracks, *self._size)
             shifts = np.rint(
                 self._motion.mean[:, :2] - np.array([t.centre for t in self._tracks])
             ).astype(np.int64)
-            iou = associate.moved_mask_iou(self._masks(), shifts, instances.masks, unclear)
+            iou = associate.moved_mask_iou(last, shifts, instances.masks, unclear)
             similarity += self.settings.mask_weight * iou
         return similarity * box_ops.height_iou_matrix(predicted, instances.boxes)
 
@@ -189,12 +169,11 @@ class Tracker:
         merged = self._merged(pairs, scene, instances)
         doubt[merged] = 6.0
         self._motion.update(rows, instances.boxes[columns], doubt)
-        for k, (i, j) in enumerate(pairs):
-            t = self._tracks[i]
-            self._see(t, j, instances, scene, now_s, (bool(hidden[k]), bool(merged[k])))
-            t.hits += 1
-            if t.state != TrackState.TENTATIVE or t.hits >= self.settings.confirm_hits:
-                t.state = TrackState.CONFIRMED
+        for (i, j), is_hidden, is_merged in zip(
+            pairs, hidden.tolist(), merged.tolist(), strict=True
+        ):
+            sighting = Sighting(j, instances, scene, now_s, is_hidden, is_merged)
+            self._tracks[i].see(sighting, self.settings)
 
     def _merged(
         self, pairs: list[tuple[int, int]], scene: occlusion.Scene, instances: Instances
@@ -213,54 +192,10 @@ class Tracker:
         shared = box_ops.intersection_matrix(instances.boxes, predicted[alone])
         covered = shared / np.maximum(box_ops.area(predicted[alone]), 1)[None, :]
         for n, (i, j) in enumerate(pairs):
-            before = self._tracks[i].mask[0]
-            grew = scene.areas[j] > 1.6 * max(1, int(np.count_nonzero(before)))
+            before_px = int(np.count_nonzero(self._tracks[i].crop))
+            grew = scene.areas[j] > 1.6 * max(1, before_px)
             merged[n] = bool(grew and (covered[j] > 0.5).any())
         return merged
-
-    def _see(
-        self,
-        t: _Track,
-        j: int,
-        instances: Instances,
-        scene: occlusion.Scene,
-        now_s: float,
-        how: tuple[bool, bool],
-    ) -> None:
-        """Take over what instance `j` shows of track `t`; `how`: its foot is hidden, it merged."""
-        hidden, merged = how
-        x1, y1, x2, y2 = instances.boxes[j].tolist()
-        box_height = float(scene.extents[j, 3] - scene.extents[j, 1])
-        if not merged and (not hidden or box_height > t.height):
-            share = 1 - np.exp(-max(now_s - t.seen_s, 1e-3) / self.settings.height_memory_s)
-            share = max(float(share), 1 / (t.hits + 1))
-            t.height += share * (box_height - t.height)
-        foot_x, foot_y = scene.feet[j].tolist()
-        inferred = hidden and box_height < 0.95 * t.height
-        if inferred:
-            foot_y = float(scene.extents[j, 1]) + t.height
-        occluded = bool(scene.front[j].any()) and inferred
-        t.flags = (
-            (1 if occluded else 0)
-            | (2 if merged else 0)
-            | (4 if scene.border[j] else 0)
-            | (8 if inferred else 0)
-        )
-        t.visible = min(1.0, box_height / max(t.height, 1.0)) if hidden else 1.0
-        t.foot = (foot_x, foot_y)
-        t.box = instances.boxes[j]
-        t.centre = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
-        window = instances.masks.windows[j].tolist()
-        t.mask = (instances.masks.crop(j), (window[0], window[1], window[2], window[3]))
-        t.score = float(instances.scores[j])
-        t.instance, t.seen_s = j, now_s
-        self._vote(t, int(instances.class_ids[j]))
-
-    def _vote(self, t: _Track, class_id: int) -> None:
-        t.votes[class_id] = t.votes.get(class_id, 0.0) + t.score
-        leader = max(t.votes, key=lambda c: (t.votes[c], -c))
-        if t.class_id < 0 or t.votes[leader] > self.settings.class_margin * t.votes[t.class_id]:
-            t.class_id = leader
 
     def _begin(
         self,
@@ -283,17 +218,12 @@ class Tracker:
             return
         self._motion.add(instances.boxes[born])
         for j in born:
-            height = float(scene.extents[j, 3] - scene.extents[j, 1])
-            centre = centred(instances.boxes[j : j + 1])[0, :2]
-            none = (np.zeros((0, 0), np.uint8), (0, 0, 0, 0))
-            box = instances.boxes[j]
-            t = _Track(self._next_id, now_s, now_s, box, none, centre, height, (0.0, 0.0))
+            track = Life(self._next_id, now_s, now_s)
+            track.see(
+                Sighting(j, instances, scene, now_s, bool(scene.hidden_foot[j])), self.settings
+            )
+            self._tracks.append(track)
             self._next_id += 1
-            self._see(t, j, instances, scene, now_s, (bool(scene.hidden_foot[j]), False))
-            t.hits = 1
-            if self.settings.confirm_hits <= 1:
-                t.state = TrackState.CONFIRMED
-            self._tracks.append(t)
 
     def _vetoed(
         self, j: int, taken: set[int], instances: Instances, scene: occlusion.Scene
@@ -326,51 +256,12 @@ class Tracker:
             self._motion.keep(keep)
         return ended
 
-    def _snapshot(self, now_s: float, ended: list[int]) -> Tracks:
-        tracks = self._tracks
-        boxes, centres = self._motion.boxes(), self._motion.mean[:, :2]
-        feet: F32 = np.zeros((len(tracks), 2), np.float32)
-        for k, t in enumerate(tracks):
-            moved = centres[k] - t.centre if t.instance < 0 else np.zeros(2)
-            feet[k] = (t.foot[0] + moved[0], t.foot[1] + moved[1])
-            if t.instance >= 0:
-                boxes[k] = t.box  # what was seen beats what was filtered
-        return Tracks(
-            ids=np.array([t.id for t in tracks], np.int64),
-            states=np.array([t.state for t in tracks], np.uint8),
-            boxes=boxes,
-            feet=feet,
-            class_ids=np.array([t.class_id for t in tracks], np.int32),
-            instance=np.array([t.instance for t in tracks], np.int32),
-            ended=np.array(ended, np.int64),
-            scores=_floats(t.score for t in tracks),
-            heights=_floats(t.height for t in tracks),
-            velocities=self._motion.speed[:, :2].astype(np.float32),
-            flags=np.array([t.flags for t in tracks], np.uint8),
-            visible=_floats(t.visible for t in tracks),
-            class_shares=_floats(t.votes[t.class_id] / sum(t.votes.values()) for t in tracks),
-            ages_s=_floats(now_s - t.first_s for t in tracks),
-            hits=np.array([t.hits for t in tracks], np.int32),
-        )
-
-    def _masks(self) -> Masks:
-        """The last mask of each track, where it was seen."""
-        height, width = self._size
-        fits = [t.mask[1][2] <= width and t.mask[1][3] <= height for t in self._tracks]
-        none = np.zeros((0, 0), np.uint8)
-        return mask_ops.from_crops(
-            height,
-            width,
-            [t.mask[1] if f else (0, 0, 0, 0) for t, f in zip(self._tracks, fits, strict=True)],
-            [t.mask[0] if f else none for t, f in zip(self._tracks, fits, strict=True)],
-        )
-
     def _same_group(self, instances: Instances) -> Bool:
         ours = self._groups[[t.class_id for t in self._tracks]]
         same: Bool = ours[:, None] == self._groups[instances.class_ids][None, :]
         return same
 
-    def _where(self, holds: Callable[[_Track], bool]) -> Bool:
+    def _where(self, holds: Callable[[Life], bool]) -> Bool:
         return np.array([holds(t) for t in self._tracks], bool)
 
     def _now(self) -> float:
@@ -393,7 +284,3 @@ def _free(pairs: list[tuple[int, int]], shape: tuple[int, ...]) -> tuple[Bool, B
     for i, j in pairs:
         rows[i], columns[j] = False, False
     return rows, columns
-
-
-def _floats(values: Iterable[float]) -> F32:
-    return np.fromiter(values, np.float32)
