@@ -23,17 +23,25 @@ def segmented(frames: Iterable[Frame], segmenter: Segmenter) -> Iterator[Seen]:
     thread of its own; the order and the results are the same as without.
     """
     waiting: tuple[Frame, Prepared, Future[list[F32]]] | None = None
+    failure: EdgeError | None = None
+    source = iter(frames)
     with ThreadPoolExecutor(1, "edge-infer") as worker:
-        for frame in frames:
-            prepared = segmenter.prepare(frame.image)
+        while True:
+            try:
+                frame = next(source, None)
+            except EdgeError as error:  # what was read before it still counts
+                frame, failure = None, error
+            prepared = None if frame is None else segmenter.prepare(frame.image)
             done = None if waiting is None else (waiting, waiting[2].result())
-            waiting = (frame, prepared, worker.submit(segmenter.infer, prepared))
+            if frame is not None and prepared is not None:
+                waiting = (frame, prepared, worker.submit(segmenter.infer, prepared))
             if done is not None:
                 (before, its, _), outputs = done
                 yield before.stamp, before.image, segmenter.decode(outputs, its)
-        if waiting is not None:
-            frame, prepared, job = waiting
-            yield frame.stamp, frame.image, segmenter.decode(job.result(), prepared)
+            if frame is None:
+                break
+    if failure is not None:
+        raise failure
 
 
 def replayed(recorded: Iterable[tuple[Stamp, Instances]]) -> Iterator[Seen]:

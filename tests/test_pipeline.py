@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 
+import numpy as np
 import pytest
 
 from edge import build, pipeline
@@ -13,6 +14,7 @@ from edge.sinks.detections import DetectionsSink
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sources import VideoFile
 from edge.sources.detections import DetectionsFile
+from edge.types import Frame, Stamp
 
 CONFIG = Config.model_validate(
     {"cameras": {"gate": {"source": "-", "lines": {"middle": {"a": [0.5, 0], "b": [0.5, 1]}}}}}
@@ -177,3 +179,23 @@ def test_an_error_of_closing_is_raised_and_the_others_are_closed(parts):
     with pytest.raises(SinkError, match="c"):  # closed in reverse order, and the first one counts
         pipeline.run(iter(()), *parts, broken)
     assert [o.closed for o in broken] == [1, 1, 1]
+
+
+class _Breaking:
+    """Frames of a source that fails after the third."""
+
+    def __init__(self, frames):
+        self._frames = frames
+
+    def __iter__(self):
+        yield from self._frames[:3]
+        raise SourceError("clip.mp4: expected more video after 0.2 s, got a read error")
+
+
+def test_frames_before_a_failing_source_are_all_seen(square_model):
+    segmenter = build.segmenter(model=str(square_model), provider="cpu", threads=1)
+    frames = [Frame(Stamp(k, k / 10), np.zeros((48, 64, 3), np.uint8)) for k in range(5)]
+    seen = pipeline.segmented(_Breaking(frames), segmenter)
+    assert [next(seen)[0].frame for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(SourceError, match="read error"):
+        next(seen)

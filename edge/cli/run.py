@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -31,7 +34,7 @@ from edge.outputs import EventsOutput, Output, VideoOutput
 from edge.segment import Segmenter
 from edge.sinks.detections import DetectionsSink
 from edge.sinks.jsonl import JsonLinesSink
-from edge.sinks.tracks import TracksSink
+from edge.sinks.tracks import TracksFormat, TracksSink, tracks_format
 from edge.sinks.video import VideoSink
 from edge.sources import open_source
 
@@ -76,8 +79,7 @@ def run(  # noqa: PLR0913
 ) -> None:
     """Count people and vehicles that cross lines or stay in zones."""
     config = combined(config_file, sources or [], line, zone, classes)
-    if track_format not in ("mots", "mot"):
-        raise ConfigError(f"--track-format: expected mots or mot, got {track_format!r}")
+    form = tracks_format("--track-format", track_format)
     changes = {
         "name": model,
         "provider": provider,
@@ -86,37 +88,58 @@ def run(  # noqa: PLR0913
         "strict_provider": strict_provider or None,
     }
     config = with_model(config, {k: v for k, v in changes.items() if v is not None})
-    saved = {"video": save_video, "detections": save_detections, "tracks": save_tracks}
+    results = Results(save_video, save_detections, save_tracks, form, max_frames, quiet)
     stop = stop_on_signal()
     with ExitStack() as finish:
-        target = sys.stdout if events == "-" else Path(events)
-        sink = finish.enter_context(JsonLinesSink(target))
+
+        @cache  # not before there is something to count: it empties the file of an earlier run
+        def opened_sink() -> JsonLinesSink:
+            target = sys.stdout if events == "-" else Path(events)
+            return finish.enter_context(JsonLinesSink(target))
+
         segmenter = build.configured_segmenter(config)
         if not quiet:
             described = f"{segmenter.session.file.path.name} on {segmenter.session.provider}"
             console.print(f"model {described}", style="dim")
         for camera in config.cameras:
-            several = len(config.cameras) > 1
-            paths = {
-                k: p if not several or p is None else named(p, camera) for k, p in saved.items()
-            }
-            _count(config, camera, segmenter, sink, paths, track_format, max_frames, stop, quiet)
+            its = results.of(camera) if len(config.cameras) > 1 else results
+            written = [p for p in (its.video, its.detections, its.tracks, Path(events)) if p]
+            check_not_overwritten(config.cameras[camera].source, written)
+            _count(config, camera, segmenter, opened_sink, its, stop)
             if stop.is_set():
                 break
     if stop.is_set():
         raise typer.Exit(130)
 
 
-def _count(  # noqa: PLR0913
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Where results of one camera go besides the events, and how much is said."""
+
+    video: Path | None
+    detections: Path | None
+    tracks: Path | None
+    track_format: TracksFormat
+    max_frames: int | None
+    quiet: bool
+
+    def of(self, camera: str) -> Results:
+        """The same with the camera's name in each file name, for one of several sources."""
+        return replace(
+            self,
+            video=self.video and named(self.video, camera),
+            detections=self.detections and named(self.detections, camera),
+            tracks=self.tracks and named(self.tracks, camera),
+        )
+
+
+def _count(
     config: Config,
     camera: str,
     segmenter: Segmenter,
-    sink: JsonLinesSink,
-    paths: dict[str, Path | None],
-    track_format: Any,
-    max_frames: int | None,
+    opened_sink: Callable[[], JsonLinesSink],
+    results: Results,
     stop: threading.Event,
-    quiet: bool,
 ) -> None:
     with open_source(config.cameras[camera].source) as source:
         names = segmenter.class_names
@@ -124,23 +147,24 @@ def _count(  # noqa: PLR0913
         counters = build.counters(config, camera, names, source.width, source.height)
         provenance = build.provenance(camera, source, segmenter)
         encoder = build.encoder(config, camera, provenance)
-        outputs: list[Output] = [EventsOutput(encoder, sink, counters)]
-        if paths["detections"]:
-            outputs.append(DetectionsSink(paths["detections"], names, provenance))
-        if paths["tracks"]:
-            outputs.append(TracksSink(paths["tracks"], names, track_format))
-        if paths["video"]:
-            video = VideoSink(paths["video"], source.width, source.height, source.fps)
+        outputs: list[Output] = [EventsOutput(encoder, opened_sink(), counters)]
+        if results.detections:
+            outputs.append(DetectionsSink(results.detections, names, provenance))
+        if results.tracks:
+            outputs.append(TracksSink(results.tracks, names, results.track_format))
+        if results.video:
+            video = VideoSink(results.video, source.width, source.height, source.fps)
             outputs.append(VideoOutput(video, names, counters))
         frames = source.frame_count
-        total = min(max_frames or frames, frames) if frames else max_frames
-        progress = ProgressOutput(camera, total, counters, quiet)
+        most = results.max_frames
+        total = min(most or frames, frames) if frames else most
+        progress = ProgressOutput(camera, total, counters, results.quiet)
         outputs.append(progress)
         try:
             seen = pipeline.segmented(source, segmenter)
-            pipeline.run(seen, tracker, counters, outputs, stop, max_frames)
+            pipeline.run(seen, tracker, counters, outputs, stop, most)
         finally:
-            if not quiet:
+            if not results.quiet:
                 console.print(totals_table(camera, counters, names, progress, stop.is_set()))
                 for text in warnings(source, tracker.dropped, segmenter.dropped):
                     console.print(
@@ -149,6 +173,17 @@ def _count(  # noqa: PLR0913
                         highlight=False,
                         soft_wrap=True,
                     )
+
+
+def check_not_overwritten(source: str, written: Sequence[Path]) -> None:
+    """Refuse to write results over the recording that they come from.
+
+    Raises:
+        ConfigError: one of the files is the source.
+    """
+    for path in written:
+        if path.exists() and Path(source).exists() and path.samefile(source):
+            raise ConfigError(f"{path}: expected another file for results, got the source itself")
 
 
 def warnings(source: Any, dropped: dict[str, int], broken: int) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -21,10 +22,9 @@ from edge.cli.options import (
 from edge.cli.report import ProgressOutput, console, totals_table
 from edge.cli.run import named, stop_on_signal, warnings
 from edge.config import Config
-from edge.errors import ConfigError
 from edge.outputs import EventsOutput, Output
 from edge.sinks.jsonl import JsonLinesSink
-from edge.sinks.tracks import TracksSink
+from edge.sinks.tracks import TracksFormat, TracksSink, tracks_format
 from edge.sources.detections import DetectionsFile
 
 EXAMPLE = "Example: edge track street.jsonl.gz --line gate=0.5,0,0.5,1 --events - --out tracks.txt"
@@ -50,8 +50,7 @@ def track(  # noqa: PLR0913
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
 ) -> None:
     """Replay detections that `edge run --save-detections` recorded: same input, same events."""
-    if track_format not in ("mots", "mot"):
-        raise ConfigError(f"--format: expected mots or mot, got {track_format!r}")
+    form = tracks_format("--format", track_format)
     stop = stop_on_signal()
     taken: set[str] = set()
     with ExitStack() as finish:
@@ -68,7 +67,7 @@ def track(  # noqa: PLR0913
             [rules] = config.cameras.values()
             config = config.model_copy(update={"cameras": {camera: rules}})
             target = named(out, camera) if out and len(detections) > 1 else out
-            _replay(recorded, config, camera, sink, target, track_format, stop, quiet)
+            _replay(recorded, config, camera, sink, target, form, stop, quiet)
     if stop.is_set():
         raise typer.Exit(130)
 
@@ -79,8 +78,8 @@ def _replay(  # noqa: PLR0913
     camera: str,
     sink: JsonLinesSink | None,
     out: Path | None,
-    track_format: Any,
-    stop: Any,
+    form: TracksFormat,
+    stop: threading.Event,
     quiet: bool,
 ) -> None:
     names = tuple(recorded.class_names)
@@ -96,7 +95,7 @@ def _replay(  # noqa: PLR0913
     if sink:
         outputs.append(EventsOutput(build.encoder(config, camera, provenance), sink, counters))
     if out:
-        outputs.append(TracksSink(out, names, track_format))
+        outputs.append(TracksSink(out, names, form))
     progress = ProgressOutput(camera, None, counters, quiet)
     outputs.append(progress)
     try:

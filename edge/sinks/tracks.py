@@ -10,7 +10,7 @@ import numpy as np
 
 from edge import masks as mask_ops
 from edge import rle
-from edge.errors import SinkError
+from edge.errors import ConfigError, SinkError
 from edge.types import Step, TrackState
 
 TracksFormat = Literal["mots", "mot"]
@@ -102,6 +102,21 @@ class TracksSink:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def tracks_format(option: str, text: str) -> TracksFormat:
+    """The format that `option` names.
+
+    Raises:
+        ConfigError: it names none.
+
+    >>> tracks_format("--format", "mot")
+    'mot'
+    """
+    formats: dict[str, TracksFormat] = {"mots": "mots", "mot": "mot"}
+    if text not in formats:
+        raise ConfigError(f"{option}: expected mots or mot, got {text!r}")
+    return formats[text]
 
 
 def mots_numbers(class_names: tuple[str, ...]) -> list[int]:
