@@ -32,14 +32,18 @@ def segmenter(  # noqa: PLR0913
     min_score: float = 0.1,
     nms_iou: float = 0.65,
     strict_provider: bool = False,
+    every_class: bool = False,
 ) -> Segmenter:
     """Open a model by catalogue name or path; None: the default model.
+
+    `every_class` lets one cell give an instance of each class, as average precision is usually
+    measured; counting wants one.
 
     Raises:
         ModelError: it cannot be found, read or run.
     """
     session = Session(find_model(model), provider, threads, strict_provider)
-    return Segmenter(session, Limits(min_score, nms_iou), input_size)
+    return Segmenter(session, Limits(min_score, nms_iou, every_class=every_class), input_size)
 
 
 def configured_segmenter(config: Config) -> Segmenter:

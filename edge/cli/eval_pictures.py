@@ -37,6 +37,7 @@ def opened_segmenter(model: str, provider: str, threads: int | None, input_size:
         min_score=0.01,
         nms_iou=0.65,
         strict_provider=False,
+        every_class=True,
     )
 
 

@@ -252,7 +252,7 @@ class Counting(Section):
     """How clearly a track must be across a line or inside a zone before it counts."""
 
     band_height_share: Share = Field(
-        default=0.05,
+        default=0.07,
         description="Half width of the undecided band along a line, share of the object's height.",
     )
     min_band_px: float = Field(

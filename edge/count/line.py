@@ -23,7 +23,7 @@ from edge.types import F64, CountEvent, Instances, Stamp, Totals, Tracks, TrackS
 class Band:
     """How far from the line a side is clear."""
 
-    height_share: float = 0.05
+    height_share: float = 0.07
     min_px: float = 3.0
 
     def width_px(self, height_px: float) -> float:

@@ -83,8 +83,14 @@ def decoded(
     sound &= picked[:, 4 : 4 + classes].max(1, initial=0) <= 1
     broken = int(np.count_nonzero(~sound)) + int(np.count_nonzero(np.isnan(best)))
     picked = picked[sound]
-    class_ids: I32 = picked[:, 4 : 4 + classes].argmax(1).astype(np.int32)
-    score: F32 = picked[:, 4 : 4 + classes].max(1, initial=0)
+    probability = picked[:, 4 : 4 + classes]
+    if limits.every_class:
+        row, column = np.nonzero(probability >= limits.min_score)
+    else:
+        row, column = np.arange(len(picked)), probability.argmax(1)
+    score: F32 = probability[row, column]
+    class_ids: I32 = column.astype(np.int32)
+    picked = picked[row]
     half = picked[:, 2:4] / 2
     corners: F32 = np.concatenate([picked[:, :2] - half, picked[:, :2] + half], 1)
     keep = box_ops.suppressed(corners, score, class_ids, limits.nms_iou, limits.most)
@@ -101,6 +107,7 @@ class Limits:
     min_score: float = 0.1
     nms_iou: float = 0.65
     most: int = 300
+    every_class: bool = False  # a cell may give an instance of each class, as AP is measured
 
 
 def _masks(

@@ -19,10 +19,21 @@ LARGEST_MB = 6.0
 CHECKED_SHAPES = ((1, 3, 480, 640), (1, 3, 416, 416), (2, 3, 256, 320))
 
 
-def exported(weights: Path, out: Path) -> None:
+def blended(weights: list[Path], shares: list[float]) -> dict[str, torch.Tensor]:
+    """Weighted mean of checkpoints of one training run (Wortsman et al., arXiv:2203.05482)."""
+    states = [torch.load(path) for path in weights]
+    return {
+        name: sum(share * state[name] for share, state in zip(shares, states, strict=True))
+        if value.is_floating_point()
+        else value
+        for name, value in states[-1].items()
+    }
+
+
+def exported(state: dict[str, torch.Tensor], out: Path) -> None:
     """Write `out` and compare it with the weights on random input of several shapes."""
     model = Segmenter()
-    model.load_state_dict(torch.load(weights))
+    model.load_state_dict(state)
     model.eval()
     torch.onnx.export(
         model,
@@ -83,7 +94,8 @@ def metadata() -> dict[str, str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, nargs="+", required=True)
+    parser.add_argument("--shares", type=float, nargs="+", default=[1.0])
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    exported(given.weights, given.out)
+    exported(blended(given.weights, given.shares), given.out)
