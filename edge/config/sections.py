@@ -189,7 +189,7 @@ class Model(Section):
         description="Longest side of the model's input, pixels, a multiple of 32; left out: the "
         "model's own.",
     )
-    min_score: Share = Field(default=0.1, description="Lowest score handed to the tracker, 0..1.")
+    min_score: Share = Field(default=0.2, description="Lowest score handed to the tracker, 0..1.")
     nms_iou: Share = Field(
         default=0.65,
         description="Overlap of two boxes of one class, 0..1, above which the worse is dropped.",
@@ -203,7 +203,7 @@ class Tracker(Section):
         default=0.5, description="Score, 0..1, from which an instance is matched to tracks first."
     )
     low_score: Share = Field(
-        default=0.1,
+        default=0.25,
         validate_default=True,
         description="Score, 0..1, from which an instance may still continue a track.",
     )

@@ -57,7 +57,9 @@ class Life:
         self._measure(sighting, float(bottom - top), settings)
         x, y = scene.feet[j].tolist()
         is_inferred = sighting.is_hidden and bottom - top < 0.95 * self.height
-        self.foot = (x, top + self.height) if is_inferred else (x, y)
+        # Within the frame: a line that ends at the border must still be met.
+        inferred_y = min(top + self.height, float(instances.masks.height))
+        self.foot = (x, inferred_y) if is_inferred else (x, y)
         self.flags = (
             TrackFlag.OCCLUDED * (is_inferred and bool(scene.front[j].any()))
             | TrackFlag.MERGED * sighting.is_merged

@@ -10,7 +10,7 @@ class TrackerSettings:
     """What raising a value does is said beside it."""
 
     high_score: float = 0.5  # fewer instances take part in the first pass
-    low_score: float = 0.1  # fewer weak instances may continue a track
+    low_score: float = 0.25  # fewer weak instances may continue a track
     birth_score: float = 0.55  # fewer tracks begin
     confirm_hits: int = 2  # tracks count later, ghosts less
     confirm_s: float = 0.5  # more time to gather those hits
