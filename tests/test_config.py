@@ -154,7 +154,7 @@ ERRORS = [
     (
         "scores in the wrong order, by default",
         "tracker:\n  high_score: 0.05\n",
-        ":1: tracker.low_score: expected at most tracker.high_score, 0.05, got 0.1",
+        ":1: tracker.low_score: expected at most tracker.high_score, 0.05, got 0.25",
     ),
     (
         "point outside",
