@@ -130,17 +130,6 @@ def intersection_matrix(a: Masks, b: Masks) -> I64:
     return shared
 
 
-def self_intersections(masks: Masks) -> I64:
-    """Shared pixels of every two different masks, int64 (N, N), symmetric, 0 on the diagonal."""
-    shared: I64 = np.zeros((len(masks), len(masks)), np.int64)
-    windows = masks.windows
-    low = np.maximum(windows[:, None, :2], windows[None, :, :2])
-    high = np.minimum(windows[:, None, 2:], windows[None, :, 2:])
-    for i, j in np.argwhere(np.triu((high > low).all(2), 1)).tolist():
-        shared[i, j] = shared[j, i] = intersection(masks, i, masks, j)
-    return shared
-
-
 def iou_matrix(a: Masks, b: Masks) -> F32:
     """Intersection over union of every mask in `a` with every mask in `b`.
 

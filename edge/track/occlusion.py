@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge import boxes as box_ops
 from edge import masks as mask_ops
 from edge.types import F32, F64, I32, I64, Bool, Instances
 
@@ -99,13 +100,26 @@ def duplicates(
     doubled: Bool = np.zeros(n, bool)
     if n < 2:
         return doubled
-    shared = mask_ops.self_intersections(instances.masks)
     areas = mask_ops.area(instances.masks).astype(np.float64)
     smaller = np.maximum(np.minimum(areas[:, None], areas[None, :]), 1)
     larger = np.maximum(np.maximum(areas[:, None], areas[None, :]), 1)
-    iou = shared / np.maximum(areas[:, None] + areas[None, :] - shared, 1)
-    same = (iou > max_iou) | ((shared / smaller > max_inside) & (smaller / larger > 0.5))
-    same &= groups[:, None] == groups[None, :]
+    near_size = smaller / larger > 0.5
+
+    def alike(shared: F64) -> Bool:
+        iou = shared / np.maximum(areas[:, None] + areas[None, :] - shared, 1)
+        return (iou > max_iou) | ((shared / smaller > max_inside) & near_size)
+
+    # Masks share no more than their windows do: few pairs need to be looked at.
+    windows = instances.masks.windows.astype(np.float32)
+    most = np.minimum(box_ops.intersection_matrix(windows, windows), smaller)
+    possible = np.triu(alike(most) & (groups[:, None] == groups[None, :]), 1)
+    if not possible.any():
+        return doubled
+    shared: F64 = np.zeros((n, n))
+    for i, j in np.argwhere(possible).tolist():
+        overlap = mask_ops.intersection(instances.masks, i, instances.masks, j)
+        shared[i, j] = shared[j, i] = overlap
+    same = alike(shared) & (possible | possible.T)
     for k in range(1, n):  # best score first: each is judged by the better ones that stay
         doubled[k] = bool((same[k, :k] & ~doubled[:k]).any())
     return doubled
