@@ -29,7 +29,7 @@ def segmenter(  # noqa: PLR0913
     provider: str = "auto",
     threads: int | None = None,
     input_size: int | None = None,
-    min_score: float = 0.1,
+    min_score: float = 0.2,
     nms_iou: float = 0.65,
     strict_provider: bool = False,
     every_class: bool = False,

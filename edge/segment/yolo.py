@@ -104,7 +104,7 @@ def decoded(
 class Limits:
     """What is kept of a model's output."""
 
-    min_score: float = 0.1
+    min_score: float = 0.2
     nms_iou: float = 0.65
     most: int = 300
     every_class: bool = False  # a cell may give an instance of each class, as AP is measured

@@ -109,7 +109,7 @@ class Tracker:
         near: Bool = same & (self._motion.distance(instances.boxes) < associate.GATE)
         iou = box_ops.iou_matrix(predicted, instances.boxes)
         eligible: Bool = near & (iou >= s.min_iou)
-        similarity = self._similarity(predicted, instances, eligible)
+        similarity = self._similarity(predicted, instances, iou, eligible)
         similarity -= s.lost_penalty * np.clip(unseen_s - dt_s, 0, 1)[:, None]
         pairs = associate.assigned(similarity, eligible & high[None, :])
         rows, columns = _free(pairs, eligible.shape)
@@ -121,16 +121,16 @@ class Tracker:
         left = same & rows[:, None] & (columns & high)[None, :]
         return pairs + self._rescue(predicted, instances, left, dt_s)
 
-    def _similarity(self, predicted: F32, instances: Instances, eligible: Bool) -> F64:
-        similarity: F64 = box_ops.iou_matrix(predicted, instances.boxes).astype(np.float64)
+    def _similarity(self, predicted: F32, instances: Instances, iou: F32, eligible: Bool) -> F64:
+        similarity: F64 = iou.astype(np.float64)
         unclear = associate.ambiguous(eligible)
         if unclear.any():
             last = last_masks(self._tracks, *self._size)
             shifts = np.rint(
                 self._motion.mean[:, :2] - np.array([t.centre for t in self._tracks])
             ).astype(np.int64)
-            iou = associate.moved_mask_iou(last, shifts, instances.masks, unclear)
-            similarity += self.settings.mask_weight * iou
+            moved = associate.moved_mask_iou(last, shifts, instances.masks, unclear)
+            similarity += self.settings.mask_weight * moved
         return similarity * box_ops.height_iou_matrix(predicted, instances.boxes)
 
     def _rescue(

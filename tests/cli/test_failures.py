@@ -346,3 +346,17 @@ def test_debug_keeps_the_traceback(monkeypatch):
     monkeypatch.setenv("EDGE_DEBUG", "1")
     with pytest.raises(ConfigError, match="expected a source"):
         main()
+
+
+@pytest.mark.parametrize("option", ["--events", "--save-video", "--save-tracks"])
+def test_results_never_replace_the_recording(count, clip, option):
+    before = clip.read_bytes()
+    refused(count(clip, option, clip), 2, "expected another file for results, got the source")
+    assert clip.read_bytes() == before
+
+
+def test_a_wrong_source_leaves_the_events_of_an_earlier_run(count, tmp_path):
+    events = tmp_path / "events.jsonl"
+    events.write_text("earlier\n")
+    refused(count(tmp_path / "nothere.mp4", "--events", events), 3, "no such file")
+    assert events.read_text() == "earlier\n"

@@ -111,6 +111,16 @@ def test_the_best_class_of_a_cell_wins():
     np.testing.assert_allclose(instances.scores, [0.5])
 
 
+def test_a_cell_gives_every_class_when_asked():
+    limits = Limits(min_score=0.25, every_class=True)
+    instances, _ = read(cell(person=0.4, car=0.6), limits=limits)
+    assert instances.class_ids.tolist() == [1, 0]
+    assert instances.scores.tolist() == [np.float32(0.6), np.float32(0.4)]
+    assert filled(instances, 0) == filled(instances, 1)
+    alone, _ = read(cell(person=0.4, car=0.2), limits=limits)
+    assert alone.class_ids.tolist() == [0]
+
+
 def test_weak_cells_are_left_out():
     limits = Limits(min_score=0.5)
     assert len(read(cell(person=0.49), limits=limits)[0]) == 0

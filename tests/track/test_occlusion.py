@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import rectangles
@@ -68,3 +69,18 @@ def test_a_duplicate_of_a_duplicate_is_judged_by_those_that_stay():
     chain = [(100, 100, 140, 140), (100, 108, 140, 148), (100, 118, 140, 158)]
     doubled = occlusion.duplicates(rectangles(chain), np.zeros(3, np.int32))
     assert doubled.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_cut"),
+    [
+        ((100, 50, 120, 110), False),  # whole
+        ((100, 50, 120, 90), True),  # the legs are gone, the head is where it was
+        ((100, 70, 120, 110), False),  # crouching: the head comes down
+        ((100, 30, 120, 70), False),  # all of it has moved
+    ],
+)
+def test_what_something_unknown_cuts_off(seen, is_cut):
+    predicted = np.array([[100, 50, 120, 110]], np.float32)
+    cut = occlusion.cut_short(predicted, np.array([seen], np.float32), np.array([60.0]))
+    assert cut.tolist() == [is_cut]

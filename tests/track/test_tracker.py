@@ -16,7 +16,7 @@ from edge import masks as mask_ops
 from edge.testing import CAR, CLASS_GROUPS, PERSON, TRUCK, Actor, Noise, crowd, frames, times
 from edge.track.settings import TrackerSettings
 from edge.track.tracker import Tracker
-from edge.types import Instances, Stamp, TrackState
+from edge.types import Instances, Stamp, TrackFlag, TrackState
 
 HERE = (100, 60, 120, 120)
 THERE = (220, 60, 240, 120)
@@ -402,3 +402,28 @@ def test_thousands_of_short_tracks_leave_nothing_behind():
     assert most <= 20
     t.update(Stamp(400, 1e4), rectangles([]))
     assert t._tracks == []
+
+
+def test_a_foot_hidden_by_the_border_is_inferred_within_the_frame():
+    t = tracker()
+    for k in range(10):  # walks down and out of the frame, 240 rows high
+        y = 130 + 8 * k
+        box = (100, y, 120, min(y + 60, 240))
+        tracks = t.update(Stamp(k, k / 10), rectangles([box]))
+    assert tracks.flags[0] & TrackFlag.FOOT_INFERRED
+    assert tracks.feet[0, 1] == 240  # not below the border, where no line can be met
+    assert tracks.heights[0] == pytest.approx(60, abs=2)
+
+
+def test_a_second_view_continues_a_missed_track_but_never_begins_one():
+    near = (104, 60, 124, 120)  # hides most of HERE, and counts as a second view of it
+    t = tracker()
+    t.update(Stamp(0, 0.0), rectangles([HERE, (112, 60, 132, 120)]))
+    both = t.update(Stamp(1, 0.1), rectangles([HERE, (112, 60, 132, 120)]))
+    assert both.ids.tolist() == [1, 2]
+    close = t.update(Stamp(2, 0.2), rectangles([near, (106, 60, 126, 120)]))
+    assert close.instance.tolist() == [0, 1]
+    alone = tracker()
+    for k in range(4):
+        tracks = alone.update(Stamp(k, k / 10), rectangles([near, (106, 60, 126, 120)]))
+    assert tracks.ids.tolist() == [1]
