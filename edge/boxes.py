@@ -20,11 +20,17 @@ def area(boxes: F32) -> F32:
 
 def intersection_matrix(a: F32, b: F32) -> F32:
     """Shared area of every box in `a` with every box in `b`, float32 (N, M)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.maximum(high - low, 0)
-    shared: F32 = sides[..., 0] * sides[..., 1]
+    shared: F32 = _shared_sides(a, b, 0)
+    shared *= _shared_sides(a, b, 1)
     return shared
+
+
+def _shared_sides(a: F32, b: F32, axis: int) -> F32:
+    """Length of the overlap along one axis; one axis at a time is several times faster."""
+    high = np.minimum.outer(a[:, axis + 2], b[:, axis + 2])
+    high -= np.maximum.outer(a[:, axis], b[:, axis])
+    sides: F32 = np.maximum(high, 0, out=high)
+    return sides
 
 
 def iou_matrix(a: F32, b: F32) -> F32:
@@ -40,6 +46,18 @@ def iou_matrix(a: F32, b: F32) -> F32:
     shared = intersection_matrix(a, b)
     union = area(a)[:, None] + area(b)[None, :] - shared
     iou: F32 = shared / np.maximum(union, np.float32(1e-9))
+    return iou
+
+
+def paired_iou(a: F32, b: F32) -> F32:
+    """Intersection over union of each box in `a` with the one in its row of `b`, float32 (N,).
+
+    >>> paired_iou(np.array([[0, 0, 2, 2]], np.float32), np.array([[1, 0, 3, 2]], np.float32))
+    array([0.33333334], dtype=float32)
+    """
+    sides = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0)
+    shared = sides[:, 0] * sides[:, 1]
+    iou: F32 = shared / np.maximum(area(a) + area(b) - shared, np.float32(1e-9))
     return iou
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 import edge
 from edge.config import Config, Line, Zone, check_classes, config_rev, geometry_hash
+from edge.count.crowd import Crowd
 from edge.count.line import Band, LineCounter
 from edge.count.zone import ZoneCounter, ZoneTimes
 from edge.events import DeviceInfo, Encoder, RuleInfo, SourceInfo
@@ -21,6 +22,7 @@ from edge.types import F64
 
 # Detectors flip between these on one object; a track may change class within its group.
 CLASS_GROUPS = (("car", "truck", "bus", "van", "vehicle"), ("bicycle", "motorcycle"))
+LIVING = ("person", "pedestrian", "child", "rider", "dog", "cat", "horse", "bird", "cow", "sheep")
 
 
 def segmenter(  # noqa: PLR0913
@@ -75,7 +77,7 @@ def tracker(config: Config, camera: str, class_names: Sequence[str]) -> Tracker:
     known = {f.name for f in fields(TrackerSettings)}
     settings = TrackerSettings(**{k: v for k, v in given.items() if k in known})
     wanted = config.cameras[camera].classes
-    return Tracker(settings, class_groups(class_names, wanted))
+    return Tracker(settings, class_groups(class_names, wanted), rigid(class_names))
 
 
 def class_groups(class_names: Sequence[str], wanted: Collection[str] | None) -> list[int]:
@@ -93,6 +95,15 @@ def class_groups(class_names: Sequence[str], wanted: Collection[str] | None) -> 
     return groups
 
 
+def rigid(class_names: Sequence[str]) -> list[bool]:
+    """Which classes are vehicles, whose shape does not change as they move.
+
+    >>> rigid(["person", "car"])
+    [False, True]
+    """
+    return [name not in LIVING for name in class_names]
+
+
 def counters(
     config: Config, camera: str, class_names: Sequence[str], width: int, height: int
 ) -> list[Counter]:
@@ -108,7 +119,8 @@ def counters(
             built.append(LineCounter(name, placed, class_ids, band))
         else:
             times = ZoneTimes(c.zone_enter_s, c.zone_exit_s, rule.dwell_s)
-            built.append(ZoneCounter(name, placed, class_ids, band, times))
+            crowd = Crowd(rule.occupancy_every_s, rule.overcrowded, rule.overcrowded_area)
+            built.append(ZoneCounter(name, placed, class_ids, band, times, crowd))
     return built
 
 

@@ -8,10 +8,10 @@ from typing import Protocol
 from edge.count.line import LineCounter
 from edge.count.zone import ZoneCounter
 from edge.draw import LineOverlay, Overlay, Trails, ZoneOverlay, draw
-from edge.events import Encoder, dumps
+from edge.events import Encoder, Window, Windows, dumps
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.video import VideoSink
-from edge.types import Stamp, Step
+from edge.types import Stamp, Step, Totals
 
 FLASH_S = 0.4  # how long a line lights up after a crossing
 Counter = LineCounter | ZoneCounter
@@ -30,11 +30,27 @@ class Output(Protocol):
 class EventsOutput:
     """Encodes events and sends them on, between a `started` and a `stopped`."""
 
-    def __init__(self, encoder: Encoder, sink: JsonLinesSink, counters: list[Counter]) -> None:
-        """Keep what is needed; `sink` is closed by whoever opened it."""
+    def __init__(
+        self,
+        encoder: Encoder,
+        sink: JsonLinesSink,
+        counters: list[Counter],
+        snapshot_every_s: float | None = None,
+    ) -> None:
+        """Keep what is needed; `sink` is closed by whoever opened it.
+
+        Args:
+            encoder: of this source.
+            sink: where events go.
+            counters: all rules.
+            snapshot_every_s: media seconds from one count_snapshot to the next; None: never.
+        """
         self._encoder = encoder
         self._sink = sink
         self._counters = counters
+        self._windows = Windows(snapshot_every_s) if snapshot_every_s else None
+        # As the events sent so far have them: the counters are a frame ahead.
+        self._totals = {c.rule_id: Totals(0, 0) for c in counters}
         self._last: Stamp | None = None
         self._times: deque[float] = deque()  # of the frames of the last second
 
@@ -51,8 +67,15 @@ class EventsOutput:
         self._times.append(now_s)
         while self._times[0] < now_s - 1.0:
             self._times.popleft()
+        for window in self._windows.update(step.stamp) if self._windows else ():
+            self._send_snapshots(window, step.stamp)
         for event in step.events:
+            self._totals[event.rule_id] = event.totals
             self._sink.send(dumps(self._encoder.encode(event, self._fps(), 0)))
+
+    def _send_snapshots(self, window: Window, stamp: Stamp) -> None:
+        for rule_id, totals in self._totals.items():
+            self._sink.send(dumps(self._encoder.snapshot(rule_id, window, stamp, totals)))
 
     def _fps(self) -> float | None:
         span_s = self._times[-1] - self._times[0]
@@ -60,9 +83,13 @@ class EventsOutput:
 
     def close(self) -> None:
         """Send the closing totals."""
-        if self._last is not None:
-            totals = {c.rule_id: c.totals for c in self._counters}
-            self._sink.send(dumps(self._encoder.stopped(self._last, totals)))
+        if self._last is None:
+            return
+        window = self._windows.close() if self._windows else None
+        if window is not None:
+            self._send_snapshots(window, self._last)
+        totals = {c.rule_id: c.totals for c in self._counters}
+        self._sink.send(dumps(self._encoder.stopped(self._last, totals)))
 
 
 class VideoOutput:

@@ -150,6 +150,8 @@ class Tracks:
     class_shares: F32  # (M,) share of the vote that class_ids got
     ages_s: F32  # (M,) since the first instance
     hits: I32  # (M,) instances so far
+    group_sizes: I32  # (M,) tracks that share the instance, itself included: 1 unless merged
+    in_front: I64  # (M,) id of the track that stands in front of it and hides it most, or 0
 
     def __post_init__(self) -> None:
         m = len(self.ids)
@@ -168,6 +170,8 @@ class Tracks:
         check("Tracks.class_shares", self.class_shares, np.float32, (m,))
         check("Tracks.ages_s", self.ages_s, np.float32, (m,))
         check("Tracks.hits", self.hits, np.int32, (m,))
+        check("Tracks.group_sizes", self.group_sizes, np.int32, (m,))
+        check("Tracks.in_front", self.in_front, np.int64, (m,))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -189,9 +193,20 @@ class TrackFacts:
     visible: float
     flags: int  # TrackFlag bits
     area_px: int
+    group_size: int = 1  # tracks that share its instance
+    in_front: int = 0  # id of the track that hides it most, or 0
 
 
-EventKind = Literal["line_crossed", "zone_entered", "zone_exited", "zone_dwell", "zone_occupancy"]
+EventKind = Literal[
+    "line_crossed",
+    "line_crossing_reverted",  # the latest line_crossed of this track at this rule was wrong
+    "zone_entered",
+    "zone_exited",
+    "zone_dwell",
+    "zone_occupancy",
+    "overcrowding_started",
+    "overcrowding_ended",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +228,9 @@ class CountEvent:
     frame: int  # first frame at or after that time
     decided: Stamp  # the frame that settled it
     direction: Literal["in", "out", ""]
-    delta: int  # what it adds to in or out: 1, or 0 for events that count nothing
+    delta: int  # what it adds to in or out: 1, -1 when it takes one back, 0 if it counts nothing
     totals: Totals  # after this event
-    track: TrackFacts | None  # None only for zone_occupancy
+    track: TrackFacts | None  # None for zone_occupancy and overcrowding
     dwell_s: float = 0.0  # zone_exited, zone_dwell
     occupancy: int = 0  # zones: confirmed tracks inside
     area_fraction: float = 0.0  # zones: share of the zone's area under masks

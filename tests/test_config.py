@@ -79,7 +79,7 @@ ERRORS = [
     (
         "nothing like it",
         "colour: red\n",
-        ":1: unknown key 'colour', expected device_id, cameras, model, tracker or counting",
+        ":1: unknown key 'colour', expected device_id, snapshot_every_s, cameras, model, tracker or counting",
     ),
     (
         "camera called like a section",
@@ -312,7 +312,7 @@ def test_the_reference_file_equals_the_defaults():
 
 def test_the_reference_file_explains_every_key_and_its_example_loads(tmp_path, monkeypatch):
     text = (CONFIGS / "reference.yaml").read_text()
-    example = re.sub(r"(?m)^#( +[a-z_]+:)", r"\1", text).replace("cameras: {}", "cameras:")
+    example = re.sub(r"(?m)^#( *[a-z_]+:)", r"\1", text).replace("cameras: {}", "cameras:")
     comments = " ".join(re.findall(r"(?m)^ *# (.*)$", example))
     for section in sections():
         for name, field in section.model_fields.items():
@@ -345,11 +345,13 @@ def test_line_options():
         "door",
         Line(a=(0.1, 0.5), b=(0.9, 0.5)),
     )
+    bent = parse_line_option("bend=0.1,0.5,0.5,0.6,0.9,0.5")
+    assert bent == ("bend", Line(points=((0.1, 0.5), (0.5, 0.6), (0.9, 0.5))))
     name, zone = parse_zone_option("hall = 0,0, 1,0, 1,1")
     assert (name, zone) == ("hall", Zone(polygon=((0, 0), (1, 0), (1, 1))))
 
 
-LINE_FORM = "--line: expected NAME=x1,y1,x2,y2 with numbers in 0..1 of the frame, got "
+LINE_FORM = "--line: expected NAME=x1,y1,x2,y2[,x3,y3,...] with numbers in 0..1 of the frame, got "
 ZONE_FORM = "--zone: expected NAME=x1,y1,x2,y2,x3,y3,... with numbers in 0..1 of the frame, got "
 
 
@@ -360,7 +362,13 @@ ZONE_FORM = "--zone: expected NAME=x1,y1,x2,y2,x3,y3,... with numbers in 0..1 of
         (parse_line_option, "door=", LINE_FORM + "'door='"),
         (parse_line_option, "0,0,1,1", LINE_FORM + "'0,0,1,1'"),
         (parse_line_option, "door=0,0,1", LINE_FORM + "'door=0,0,1'"),
-        (parse_line_option, "door=0,0,1,1,1,0", LINE_FORM + "'door=0,0,1,1,1,0'"),
+        (parse_line_option, "door=0,0", LINE_FORM + "'door=0,0'"),
+        (parse_line_option, "door=0,0,1,1,1", LINE_FORM + "'door=0,0,1,1,1'"),
+        (
+            parse_line_option,
+            "door=0,0,1,1,1,1",
+            "--line: lines.door.points[2]: expected each point once, got [1.0, 1.0] twice in a row",
+        ),
         (parse_line_option, "door=0,0,1,nan", LINE_FORM + "'door=0,0,1,nan'"),
         (
             parse_line_option,

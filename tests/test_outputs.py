@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import standing
 
 from edge import build
 from edge.config import Config
 from edge.errors import SinkError
+from edge.events import Event
 from edge.outputs import FLASH_S, EventsOutput, VideoOutput
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.video import VideoSink
 from edge.sources import VideoFile
-from edge.types import CountEvent, Stamp, Totals
+from edge.types import CountEvent, Stamp, Step, Totals, TrackFlag
 
 CONFIG = Config.model_validate(
     {
@@ -44,10 +49,10 @@ def occupancy(frame: int) -> CountEvent:
     return CountEvent("zone_occupancy", "left", frame / 10, frame, stamp, "", 0, Totals(0, 0), None)
 
 
-def sent(counters, *steps):
+def sent(counters, *steps, snapshot_every_s=None):
     stream = io.StringIO()
     encoder = build.encoder(CONFIG, "gate", PROVENANCE)
-    output = EventsOutput(encoder, JsonLinesSink(stream), counters)
+    output = EventsOutput(encoder, JsonLinesSink(stream), counters, snapshot_every_s)
     for step in steps:
         output.write(step)
     output.close()
@@ -61,6 +66,83 @@ def test_events_lie_between_started_and_stopped(counters, make_step):
     assert [e["seq"] for e in lines] == [1, 2, 3]
     assert lines[2]["time"] == {"media_s": 0.2, "frame": 2}
     assert [c["rule_id"] for c in lines[2]["counts"]] == ["middle", "left"]
+
+
+def crossed(frame: int, totals: Totals) -> CountEvent:
+    stamp = Stamp(frame, frame / 10)
+    return CountEvent("line_crossed", "middle", 0.0, 0, stamp, "in", 1, totals, None)
+
+
+def test_snapshots_come_at_the_end_of_each_window_with_the_totals_until_then(counters, make_step):
+    events = {5: crossed(5, Totals(1, 0)), 20: crossed(20, Totals(2, 0))}
+    steps = [make_step(k, events=(events[k],) if k in events else ()) for k in range(26)]
+    lines = sent(counters, *steps, snapshot_every_s=1.0)
+    assert [e["type"] for e in lines] == [
+        *("started", "line_crossed"),
+        *["count_snapshot"] * 4,
+        "line_crossed",
+        *["count_snapshot"] * 2,
+        "stopped",
+    ]
+    middle = [e for e in lines if e["type"] == "count_snapshot" and e["rule"]["id"] == "middle"]
+    assert [e["count"]["in"] for e in middle] == [1, 1, 2]
+    assert [e["window"] for e in middle] == [
+        {"start": float(k), "end": float(k + 1)} for k in range(3)
+    ]
+    assert [e["coverage"] for e in middle] == [1.0, 1.0, 0.5]
+    assert [e["time"]["media_s"] for e in middle] == [1.0, 2.0, 2.5]
+
+
+sightings = st.tuples(
+    st.sampled_from([4, 20, 30, 34, 44, 60]),  # x: the line is at 32, the zone ends at 25
+    st.booleans(),  # whether the foot is inferred
+    st.integers(0, 1),  # class
+)
+
+
+@given(st.lists(st.dictionaries(st.integers(1, 3), sightings), min_size=1, max_size=60))
+def test_the_log_adds_up_at_any_point_and_corrects_what_it_said(film):
+    names = ["person", "car"]
+    counters = build.counters(CONFIG, "gate", names, 64, 48)
+    encoder = build.encoder(CONFIG, "gate", PROVENANCE | {"class_names": names})
+    stream = io.StringIO()
+    output = EventsOutput(encoder, JsonLinesSink(stream), counters, 1.0)
+    for k, at in enumerate(film):
+        stamp, generation = Stamp(k, 0.2 * k), k // 20 * 3
+        ended = range(generation - 2, generation + 1) if k % 20 == 0 and k else ()
+        feet = {i + generation: (x, 24) for i, (x, _, _) in at.items()}
+        tracks, instances = standing(feet, ended, height_px=20)
+        mine = [at[i - generation] for i in tracks.ids.tolist()]
+        flags = [TrackFlag.FOOT_INFERRED * inferred for _, inferred, _ in mine]
+        tracks = replace(
+            tracks,
+            flags=np.array(flags, np.uint8),
+            class_ids=np.array([c for _, _, c in mine], np.int32),
+        )
+        events = [e for c in counters for e in c.update(stamp, tracks, instances)]
+        output.write(Step(stamp, None, instances, tracks, tuple(events)))
+    output.close()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    sums, crossed_by = {}, {}
+    for line in lines:
+        Event.model_validate(line)
+        if "count" not in line:
+            continue
+        rule, count = line["rule"], line["count"]
+        key = (rule["id"], rule.get("direction"))
+        sums[key] = sums.get(key, 0) + count["delta"]
+        for way in ("in", "out"):
+            assert count[way] == sums.get((rule["id"], way), 0)
+            assert count[way] == sum(c[way] for c in count["by_class"].values())
+        if line["type"] == "line_crossed":
+            crossed_by[line["event_id"]] = line
+        elif line["type"] == "line_crossing_reverted":
+            wrong = crossed_by.pop(line["corrects"])  # once only
+            for part in ("rule", "object"):
+                assert line[part] == wrong[part]
+    assert len({line["event_id"] for line in lines}) == len(lines)
+    finals = {c["rule_id"]: c["count"] for c in lines[-1]["counts"]}
+    assert finals["middle"]["in"] + finals["middle"]["out"] == len(crossed_by)
 
 
 def test_a_source_without_frames_sends_nothing(counters):

@@ -10,8 +10,10 @@ import cv2
 import typer
 
 import edge
-from edge.cli import bench, check, doctor, models, run, schema, track
+from edge.cli import bench, check, doctor, inspect, models, run, schema, track
 from edge.cli import eval as evaluation
+from edge.cli.eval_output import OptionalJson
+from edge.cli.heap import keep_freed_memory
 from edge.errors import EdgeError
 
 app = typer.Typer(
@@ -23,7 +25,8 @@ app = typer.Typer(
 )
 app.command("run", epilog=run.EXAMPLE)(run.run)
 app.command("track", epilog=track.EXAMPLE)(track.track)
-app.command("check")(check.check)
+app.command("check", epilog=check.EXAMPLE)(check.check)
+app.command("inspect", cls=OptionalJson, epilog=inspect.EXAMPLE)(inspect.inspect)
 app.add_typer(evaluation.app, name="eval")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.add_typer(models.app, name="models")
@@ -50,6 +53,7 @@ def main() -> None:
     """Run the command line; with EDGE_DEBUG=1 errors keep their traceback."""
     # Our pictures are small: OpenCV's own threads cost more than they bring and disturb the model.
     cv2.setNumThreads(1)
+    keep_freed_memory()
     try:
         app(prog_name="edge")
     except EdgeError as error:

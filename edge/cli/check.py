@@ -2,73 +2,52 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edge.config import Camera, Config, Line, Zone, load, paths_cross, polygon_area
+from edge.cli.against import tried
+from edge.cli.rule_lints import findings
+from edge.config import Camera, Line, Zone, load_located, message
 
-_BORDER_SHARE = 0.02  # of the frame: feet near its border are often cut off
-_TINY_SHARE = 0.002  # of the frame's area: a foot hardly ever falls inside
+EXAMPLE = "Example: edge check site.yaml --against monday.jsonl.gz --strict"
 
 
 def check(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file to check.")],
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DETECTIONS.jsonl[.gz]",
+            help="Recorded detections of one of its cameras (edge run --save-detections): tells "
+            "what comes near each rule and what it counts, and measures how large objects are.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 2 if there are warnings.")
+    ] = False,
 ) -> None:
-    """Validate a config without starting: every error with file, line, key, expected and got."""
-    loaded = load(config)
-    for warning in warnings(loaded):
-        typer.echo(f"{config}: warning: {warning}", err=True)
-    typer.echo(f"{config}: OK, {_number(len(loaded.cameras), 'camera')}", err=True)
+    """Validate a config without starting: every error with file, line, key, expected and got.
+
+    Then warn of rules that can hardly count: a line without room beyond it, one that crosses
+    another, a zone smaller than an object. With --against also of rules that no track comes near.
+    """
+    loaded, document = load_located(config)
+    tryout = tried(loaded, against) if against else None
+    found = findings(loaded, tryout.scale_of) if tryout else findings(loaded)
+    found += tryout.findings() if tryout else ()
+    for finding in sorted(found, key=lambda f: document.line_of(f.key)):
+        where = f"{config}:{document.line_of(finding.key)}"
+        typer.echo(f"{where}: warning: {message(finding.key, finding.text)}", err=True)
+    warned = f", {_number(len(found), 'warning')}" if found else ""
+    typer.echo(f"{config}: OK, {_number(len(loaded.cameras), 'camera')}{warned}", err=True)
     for name, camera in loaded.cameras.items():
         typer.echo(f"  {name}: {_summary(camera)}", err=True)
-
-
-def warnings(config: Config) -> list[str]:
-    """What is allowed but hardly meant: one sentence each, with the key."""
-    if not config.cameras:
-        return ["cameras: none, so there is nothing to count"]
-    return [
-        f"cameras.{name}{text}"
-        for name, camera in config.cameras.items()
-        for text in (*_of_camera(camera), *_of_lines(camera), *_of_zones(camera))
-    ]
-
-
-def _of_camera(camera: Camera) -> Iterator[str]:
-    if not camera.rules:
-        yield ": no lines and no zones, so it will count nothing"
-
-
-def _of_lines(camera: Camera) -> Iterator[str]:
-    for name, line in camera.lines.items():
-        if any(_hugs_border(*piece) for piece in itertools.pairwise(line.path)):
-            yield (
-                f".lines.{name}: runs along the border of the frame, closer than "
-                f"{_BORDER_SHARE:.0%}: objects may vanish before they have crossed it"
-            )
-    for (name, line), (other_name, other) in itertools.combinations(camera.lines.items(), 2):
-        if paths_cross(line.path, other.path):
-            yield f".lines.{name}: meets line '{other_name}': one passage may count at both"
-
-
-def _of_zones(camera: Camera) -> Iterator[str]:
-    for name, zone in camera.zones.items():
-        area = polygon_area(zone.polygon)
-        if area < _TINY_SHARE:
-            yield f".zones.{name}: covers {area:.2%} of the frame: feet will hardly fall inside"
-
-
-def _hugs_border(start: tuple[float, float], end: tuple[float, float]) -> bool:
-    """Whether both ends, and so all between them, are near the same border of the frame."""
-    return any(
-        max(start[axis], end[axis]) < _BORDER_SHARE
-        or min(start[axis], end[axis]) > 1 - _BORDER_SHARE
-        for axis in (0, 1)
-    )
+    for line in tryout.report() if tryout else ():
+        typer.echo(line, err=True)
+    if strict and found:
+        raise typer.Exit(2)
 
 
 def _summary(camera: Camera) -> str:

@@ -13,7 +13,9 @@ from edge.errors import ConfigError
 
 LineOption = Annotated[
     list[str] | None,
-    typer.Option("--line", metavar="NAME=x1,y1,x2,y2", help="Counting line, 0..1 of the frame."),
+    typer.Option(
+        "--line", metavar="NAME=x1,y1,x2,y2[,x3,y3,...]", help="Counting line, 0..1 of the frame."
+    ),
 ]
 ZoneOption = Annotated[
     list[str] | None,
@@ -24,6 +26,15 @@ ClassesOption = Annotated[
 ]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="YAML config; options override it.")
+]
+SnapshotOption = Annotated[
+    float | None,
+    typer.Option(
+        "--snapshot-every",
+        metavar="SECONDS",
+        min=1,
+        help="Send a count_snapshot of every rule each so many seconds of media time.",
+    ),
 ]
 ModelOption = Annotated[
     str | None, typer.Option(metavar="NAME|PATH", help="Model of the catalogue, or ONNX file.")
@@ -57,6 +68,7 @@ def combined(
     lines: list[str] | None,
     zones: list[str] | None,
     classes: str | None,
+    snapshot_every_s: float | None = None,
 ) -> Config:
     """The config file, its cameras and rules replaced by what the command line names.
 
@@ -64,6 +76,8 @@ def combined(
         ConfigError: either of them is wrong, or there is nothing to do.
     """
     config = load(config_file) if config_file else Config()
+    if snapshot_every_s is not None:
+        config = config.model_copy(update={"snapshot_every_s": snapshot_every_s})
     names = [c.strip() for c in classes.split(",") if c.strip()] if classes else None
     if not sources:
         if not config.cameras:

@@ -23,6 +23,7 @@ from edge.cli.options import (
     LineOption,
     ModelOption,
     ProviderOption,
+    SnapshotOption,
     ThreadsOption,
     ZoneOption,
     combined,
@@ -59,6 +60,7 @@ def run(  # noqa: PLR0913
     events: Annotated[
         str, typer.Option(metavar="FILE|-", help="Events as JSON Lines; - is standard output.")
     ] = "-",
+    snapshot_every: SnapshotOption = None,
     save_video: Annotated[
         Path | None, typer.Option(metavar="FILE.mp4", help="Annotated video.")
     ] = None,
@@ -78,7 +80,7 @@ def run(  # noqa: PLR0913
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
 ) -> None:
     """Count people and vehicles that cross lines or stay in zones."""
-    config = combined(config_file, sources or [], line, zone, classes)
+    config = combined(config_file, sources or [], line, zone, classes, snapshot_every)
     form = tracks_format("--track-format", track_format)
     changes = {
         "name": model,
@@ -147,7 +149,8 @@ def _count(
         counters = build.counters(config, camera, names, source.width, source.height)
         provenance = build.provenance(camera, source, segmenter)
         encoder = build.encoder(config, camera, provenance)
-        outputs: list[Output] = [EventsOutput(encoder, opened_sink(), counters)]
+        events = EventsOutput(encoder, opened_sink(), counters, config.snapshot_every_s)
+        outputs: list[Output] = [events]
         if results.detections:
             outputs.append(DetectionsSink(results.detections, names, provenance))
         if results.tracks:

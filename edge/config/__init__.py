@@ -3,7 +3,8 @@
 Imports pydantic, PyYAML and `edge.errors`. Nothing here opens a camera, a model or a socket.
 """
 
-from edge.config.load import load
+from edge.config.load import load, load_located
+from edge.config.messages import Key, message
 from edge.config.options import (
     camera_from_options,
     check_classes,
@@ -24,13 +25,14 @@ from edge.config.sections import (
     check_rule_classes,
     check_rule_names,
 )
-from edge.config.shapes import paths_cross, polygon_area
+from edge.config.shapes import paths_cross, segments_meet
 from edge.config.values import Point, check_polygon
 
 __all__ = [
     "Camera",
     "Config",
     "Counting",
+    "Key",
     "Line",
     "Model",
     "Point",
@@ -45,9 +47,11 @@ __all__ = [
     "config_rev",
     "geometry_hash",
     "load",
+    "load_located",
+    "message",
     "parse_line_option",
     "parse_zone_option",
     "paths_cross",
-    "polygon_area",
+    "segments_meet",
     "with_model",
 ]

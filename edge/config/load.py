@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from edge.config.document import parse
+from edge.config.document import Document, parse
 from edge.config.messages import Key, message, problems_of, shown
 from edge.config.sections import Config, check_rule_names
 from edge.errors import ConfigError
@@ -28,6 +28,15 @@ def load(path: Path) -> Config:
         ConfigError: The file cannot be read, or has mistakes: one line for each, in the order
             of the file, `configs/site.yaml:41: cameras.gate.lines.in.b: expected X, got Y`.
     """
+    return load_located(path)[0]
+
+
+def load_located(path: Path) -> tuple[Config, Document]:
+    """As `load`, with the document that knows the line of every key.
+
+    Raises:
+        ConfigError: as `load`.
+    """
     document = parse(_text(path), str(path))
     config, found = None, list(_unknown_variables(document.data, ()))
     try:
@@ -39,7 +48,7 @@ def load(path: Path) -> Config:
     if config is None or problems:
         in_order = sorted(dict.fromkeys(problems), key=lambda problem: problem[0])
         raise ConfigError("\n".join(f"{path}:{line}: {text}" for line, text in in_order))
-    return config
+    return config, document
 
 
 def _text(path: Path) -> str:

@@ -14,7 +14,7 @@ from edge.errors import ConfigError
 
 
 def parse_line_option(text: str) -> tuple[str, Line]:
-    """Name and line of `--line NAME=x1,y1,x2,y2`, 0..1 of the frame.
+    """Name and line of `--line NAME=x1,y1,x2,y2[,x3,y3,...]`, 0..1 of the frame.
 
     Raises:
         ConfigError: One sentence on what is wrong.
@@ -22,12 +22,16 @@ def parse_line_option(text: str) -> tuple[str, Line]:
     Example:
         >>> parse_line_option("door=0.1,0.5,0.9,0.5")[1].path
         ((0.1, 0.5), (0.9, 0.5))
+        >>> parse_line_option("bend=0.1,0.5,0.5,0.6,0.9,0.5")[1].points
+        ((0.1, 0.5), (0.5, 0.6), (0.9, 0.5))
     """
-    form = "NAME=x1,y1,x2,y2 with numbers in 0..1 of the frame"
+    form = "NAME=x1,y1,x2,y2[,x3,y3,...] with numbers in 0..1 of the frame"
     name, points = _points("--line", text, form)
-    if len(points) != 2:
+    if len(points) < 2:
         raise ConfigError(f"--line: expected {form}, got '{text}'")
-    rule = {"a": points[0], "b": points[1]}
+    rule: dict[str, object] = {"points": points}
+    if len(points) == 2:
+        rule = {"a": points[0], "b": points[1]}
     return name, _camera("--line", {"lines": {name: rule}}).lines[name]
 
 

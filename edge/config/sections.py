@@ -102,6 +102,22 @@ class Zone(Section):
         gt=0,
         description="Seconds inside after which zone_dwell is sent; left out: never.",
     )
+    occupancy_every_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds from one zone_occupancy to the next; left out: none is sent.",
+    )
+    overcrowded: int | None = Field(
+        default=None,
+        ge=1,
+        description="Tracks inside from which it is overcrowded; left out: never.",
+    )
+    overcrowded_area: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Share of it under masks, 0..1, from which it is overcrowded; left out: never.",
+    )
 
 
 class Camera(Section):
@@ -200,7 +216,7 @@ class Tracker(Section):
     """How instances become tracks. Times are media seconds, so the frame rate does not matter."""
 
     high_score: Share = Field(
-        default=0.5, description="Score, 0..1, from which an instance is matched to tracks first."
+        default=0.35, description="Score, 0..1, from which an instance is matched to tracks first."
     )
     low_score: Share = Field(
         default=0.25,
@@ -270,6 +286,12 @@ class Config(Section):
     """The whole config file."""
 
     device_id: Text = Field(default="edge", description="Name of this device in events.")
+    snapshot_every_s: float | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        description="Seconds from one count_snapshot of every rule to the next; left out: none.",
+    )
     cameras: dict[Name, Camera] = Field(
         default_factory=dict, description="Cameras by name, the source id in events."
     )

@@ -23,4 +23,6 @@ def facts(tracks: Tracks, row: int, area_px: int) -> TrackFacts:
         visible=float(tracks.visible[row]),
         flags=int(tracks.flags[row]),
         area_px=area_px,
+        group_size=int(tracks.group_sizes[row]),
+        in_front=int(tracks.in_front[row]),
     )

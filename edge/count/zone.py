@@ -1,7 +1,8 @@
 """Counting in a zone: who entered, who left, how long they stayed.
 
 With hysteresis in space (the edge is a band) and in time (a stay must last to count), so that
-somebody who lingers on the edge neither enters nor leaves twice.
+somebody who lingers on the edge neither enters nor leaves twice. All tracks move at once, as
+arrays; only those that enter, leave or reach the dwell time are looked at one by one.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge import masks as mask_ops
+from edge.count.crowd import Covered, Crowd, Overcrowding
 from edge.count.facts import facts
 from edge.count.line import Band
-from edge.geometry import polygon_distance, polygon_mask
+from edge.count.live import LiveRecords
+from edge.geometry import polygon_distance
 from edge.types import (
     F64,
+    I64,
     CountEvent,
     EventKind,
     Instances,
@@ -37,15 +40,31 @@ class ZoneTimes:
     dwell_s: float | None = None  # a longer stay gives one zone_dwell event
 
 
-@dataclass(slots=True)
-class _Stay:
-    """Where one track stands with regard to the zone."""
+_RECORD = np.dtype(
+    [
+        ("inside", np.bool_),
+        ("since_s", np.float64),  # start of an unbroken stay on the side not yet taken; or NaN
+        ("since_frame", np.int64),
+        ("entered_s", np.float64),
+        ("dwelt", np.bool_),
+        ("class_id", np.int32),  # with which it entered
+        ("seen_s", np.float64),  # last sighting
+    ]
+)
 
-    inside: bool = False
-    since: Stamp | None = None  # start of an unbroken stay on the side not yet taken
-    entered_s: float = 0.0
-    dwelt: bool = False
-    last: tuple[TrackFacts, Stamp] | None = None  # as last seen, for one that vanishes
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """One frame, as far as events need it."""
+
+    stamp: Stamp
+    tracks: Tracks
+    instances: Instances
+
+    def facts_of(self, track_id: int) -> TrackFacts:
+        row = int(np.searchsorted(self.tracks.ids, track_id))
+        crop = self.instances.masks.crop(int(self.tracks.instance[row]))
+        return facts(self.tracks, row, int(np.count_nonzero(crop)))
 
 
 class ZoneCounter:
@@ -58,6 +77,7 @@ class ZoneCounter:
         class_ids: Collection[int] | None,
         band: Band,
         times: ZoneTimes,
+        crowd: Crowd | None = None,
     ) -> None:
         """Begin empty.
 
@@ -67,18 +87,28 @@ class ZoneCounter:
             class_ids: which classes count; None: all.
             band: how far from the edge a side is clear.
             times: how long a side must be held.
+            crowd: when to say how full it is; None: never.
         """
         self.rule_id = rule_id
         self.polygon = polygon
-        self._class_ids = class_ids
+        self._low, self._high = polygon.min(0), polygon.max(0)  # the box round it
+        self._class_ids = None if class_ids is None else sorted(class_ids)
         self._band = band
         self._times = times
-        self._stays: dict[int, _Stay] = {}
+        self._crowd = crowd or Crowd()
+        self._next_s = 0.0  # when to say so again
+        self._overcrowding = Overcrowding(self._crowd, times.enter_s, times.exit_s)
+        self._covered = Covered(polygon, class_ids)
+        blank = np.zeros((), _RECORD)
+        blank["since_s"] = blank["seen_s"] = np.nan
+        self._live = LiveRecords(blank)
+        self._before: _Scene | None = None  # the last frame with sightings
+        self._vanished: dict[int, tuple[TrackFacts, Stamp]] = {}  # inside, as last seen
         self._by_class: dict[int, tuple[int, int]] = {}
 
     @property
     def totals(self) -> Totals:
-        """Entries and exits so far."""
+        """Entries and exits so far; a track leaves in the class in which it entered."""
         ins = sum(i for i, _ in self._by_class.values())
         outs = sum(o for _, o in self._by_class.values())
         return Totals(ins, outs, dict(sorted(self._by_class.items())))
@@ -86,70 +116,125 @@ class ZoneCounter:
     @property
     def occupancy(self) -> int:
         """Tracks inside now."""
-        return sum(s.inside for s in self._stays.values())
+        return int(np.count_nonzero(self._live.records["inside"]))
 
     def update(self, stamp: Stamp, tracks: Tracks, instances: Instances) -> list[CountEvent]:
         """Entries, exits and long stays that this frame settles, by track id."""
+        scene = _Scene(stamp, tracks, instances)
+        is_seen = (tracks.instance >= 0) & (tracks.states == TrackState.CONFIRMED)
+        rows = np.flatnonzero(is_seen)
+        at = self._live.find(tracks.ids[rows])
+        if self._class_ids is not None:  # whoever entered also leaves, whatever it turned into
+            counts = np.isin(tracks.class_ids[rows], self._class_ids)
+            counts |= self._live.records["inside"][at]
+            rows, at = rows[counts], at[counts]
+        self._note_vanished(stamp, at)
+        events = self._ended(scene)
+        if len(rows):
+            at = self._live.find(tracks.ids[rows])
+            events += self._seen(scene, rows, at)
+            self._before = scene
+        return events + self._fullness(scene)
+
+    def _note_vanished(self, stamp: Stamp, at: I64) -> None:
+        """Keep how tracks inside looked when they were last seen, in case they end."""
+        live = self._live.records
+        live["seen_s"][at] = stamp.media_s
+        if self._vanished:
+            for track_id in self._vanished.keys() & set(self._live.ids[at].tolist()):
+                del self._vanished[track_id]
+        before = self._before
+        if before is not None and before.stamp.media_s < stamp.media_s:
+            gone = live["inside"] & (live["seen_s"] == before.stamp.media_s)
+            for track_id in self._live.ids[gone].tolist():
+                self._vanished[track_id] = (before.facts_of(track_id), before.stamp)
+
+    def _ended(self, scene: _Scene) -> list[CountEvent]:
         events: list[CountEvent] = []
-        for track_id in tracks.ended.tolist():
-            stay = self._stays.pop(track_id, None)
-            if stay and stay.inside and stay.last:
-                track, seen = stay.last
-                events += self._left(stay, seen, stamp, track, instances)
-        confirmed = (tracks.instance >= 0) & (tracks.states == TrackState.CONFIRMED)
-        rows = [r for r in np.flatnonzero(confirmed).tolist() if self._counts(tracks, r)]
-        distances = polygon_distance(tracks.feet[rows], self.polygon)
-        areas = mask_ops.area(instances.masks)
-        for row, distance in zip(rows, distances.tolist(), strict=True):
-            stay = self._stays.setdefault(int(tracks.ids[row]), _Stay())
-            track = facts(tracks, row, int(areas[tracks.instance[row]]))
-            width_px = self._band.width_px(float(tracks.heights[row]))
-            events += self._step(stay, distance, width_px, stamp, track, instances)
-            stay.last = (track, stamp)
+        ended = scene.tracks.ended
+        if self._vanished:
+            for track_id in sorted(self._vanished.keys() & set(ended.tolist())):
+                track, seen = self._vanished.pop(track_id)
+                at = int(self._live.find(np.array([track_id]))[0])
+                events.append(self._left(at, seen, scene, track))
+        self._live.forget(ended)
         return events
 
-    def _counts(self, tracks: Tracks, row: int) -> bool:
-        return self._class_ids is None or int(tracks.class_ids[row]) in self._class_ids
-
-    def _step(
-        self,
-        stay: _Stay,
-        distance: float,
-        width_px: float,
-        stamp: Stamp,
-        track: TrackFacts,
-        instances: Instances,
-    ) -> list[CountEvent]:
-        other = distance < -width_px if stay.inside else distance > width_px
-        back = distance > 0 if stay.inside else distance < 0
-        if back:
-            stay.since = None
-        elif other and stay.since is None:
-            stay.since = stamp
+    def _seen(self, scene: _Scene, rows: I64, at: I64) -> list[CountEvent]:
+        stamp, tracks, times = scene.stamp, scene.tracks, self._times
+        live = self._live.records
+        feet = tracks.feet[rows].astype(np.float64)
+        # Who is far outside, and was before, has nothing to settle.
+        near = ((feet > self._low) & (feet < self._high)).all(1)
+        near |= live["inside"][at] | ~np.isnan(live["since_s"][at])
+        if not near.all():
+            rows, at, feet = rows[near], at[near], feet[near]
+        distances = polygon_distance(feet, self.polygon)
+        widths_px = self._band.width_px(tracks.heights[rows].astype(np.float64))
+        inside = live["inside"][at]
+        outward = np.where(inside, -distances, distances)  # towards the side not yet taken
+        since_s = live["since_s"][at]
+        since_s[outward < 0] = np.nan
+        starts = (outward > widths_px) & np.isnan(since_s)
+        since_s[starts] = stamp.media_s
+        live["since_s"][at] = since_s
+        live["since_frame"][at[starts]] = stamp.frame
+        needed_s = np.where(inside, times.exit_s, times.enter_s)
+        special = stamp.media_s - since_s >= needed_s - 1e-9
+        if times.dwell_s is not None:
+            special |= (
+                inside
+                & ~live["dwelt"][at]
+                & (stamp.media_s - live["entered_s"][at] >= times.dwell_s)
+            )
         events: list[CountEvent] = []
-        needed_s = self._times.exit_s if stay.inside else self._times.enter_s
-        if stay.since is not None and stamp.media_s - stay.since.media_s >= needed_s - 1e-9:
-            settled, stay.since = stay.since, None
-            if stay.inside:
-                events += self._left(stay, settled, stamp, track, instances)
+        for k in np.flatnonzero(special).tolist():
+            events += self._settled(int(at[k]), scene)
+        return events
+
+    def _settled(self, at: int, scene: _Scene) -> list[CountEvent]:
+        """Entry, exit or long stay of one track."""
+        r, stamp = self._live.records[at], scene.stamp
+        track = scene.facts_of(int(self._live.ids[at]))
+        events: list[CountEvent] = []
+        needed_s = self._times.exit_s if r["inside"] else self._times.enter_s
+        if stamp.media_s - r["since_s"] >= needed_s - 1e-9:
+            settled = Stamp(int(r["since_frame"]), float(r["since_s"]))
+            r["since_s"] = np.nan
+            if r["inside"]:
+                events.append(self._left(at, settled, scene, track))
             else:
-                stay.inside, stay.entered_s, stay.dwelt = True, settled.media_s, False
+                r["inside"], r["entered_s"], r["dwelt"] = True, settled.media_s, False
+                r["class_id"] = track.class_id
                 self._add(track.class_id, entered=True)
-                events.append(self._event("zone_entered", settled, stamp, track, instances, 0.0))
-        stayed_s = stamp.media_s - stay.entered_s
+                events.append(self._event("zone_entered", settled, scene, track, 0.0))
+        stayed_s = stamp.media_s - float(r["entered_s"])
         threshold_s = self._times.dwell_s
-        if stay.inside and threshold_s is not None and not stay.dwelt and stayed_s >= threshold_s:
-            stay.dwelt = True
-            events.append(self._event("zone_dwell", stamp, stamp, track, instances, stayed_s))
+        if r["inside"] and threshold_s is not None and not r["dwelt"] and stayed_s >= threshold_s:
+            r["dwelt"] = True
+            events.append(self._event("zone_dwell", stamp, scene, track, stayed_s))
         return events
 
-    def _left(
-        self, stay: _Stay, when: Stamp, decided: Stamp, track: TrackFacts, instances: Instances
-    ) -> list[CountEvent]:
-        stay.inside = False
-        self._add(track.class_id, entered=False)
-        dwell_s = when.media_s - stay.entered_s
-        return [self._event("zone_exited", when, decided, track, instances, dwell_s)]
+    def _left(self, at: int, when: Stamp, scene: _Scene, track: TrackFacts) -> CountEvent:
+        r = self._live.records[at]
+        r["inside"] = False
+        self._add(int(r["class_id"]), entered=False)
+        return self._event("zone_exited", when, scene, track, when.media_s - float(r["entered_s"]))
+
+    def _fullness(self, scene: _Scene) -> list[CountEvent]:
+        """What is said of the zone as a whole."""
+        events: list[CountEvent] = []
+        stamp, crowd = scene.stamp, self._crowd
+        if crowd.is_limited:
+            area_share = 0.0 if crowd.area_share is None else self._covered.share(scene.instances)
+            change = self._overcrowding.update(stamp, self.occupancy, area_share)
+            if change is not None:
+                kind: EventKind = "overcrowding_started" if change[0] else "overcrowding_ended"
+                events.append(self._event(kind, change[1], scene, None, 0.0))
+        if crowd.every_s is not None and stamp.media_s >= self._next_s - 1e-9:
+            self._next_s = (stamp.media_s // crowd.every_s + 1) * crowd.every_s
+            events.append(self._event("zone_occupancy", stamp, scene, None, 0.0))
+        return events
 
     def _add(self, class_id: int, entered: bool) -> None:
         ins, outs = self._by_class.get(class_id, (0, 0))
@@ -159,9 +244,8 @@ class ZoneCounter:
         self,
         kind: EventKind,
         when: Stamp,
-        decided: Stamp,
-        track: TrackFacts,
-        instances: Instances,
+        scene: _Scene,
+        track: TrackFacts | None,
         dwell_s: float,
     ) -> CountEvent:
         return CountEvent(
@@ -169,19 +253,12 @@ class ZoneCounter:
             rule_id=self.rule_id,
             media_s=when.media_s,
             frame=when.frame,
-            decided=decided,
+            decided=scene.stamp,
             direction="in" if kind == "zone_entered" else "out" if kind == "zone_exited" else "",
-            delta=0 if kind == "zone_dwell" else 1,
+            delta=1 if kind in ("zone_entered", "zone_exited") else 0,
             totals=self.totals,
             track=track,
             dwell_s=dwell_s,
             occupancy=self.occupancy,
-            area_fraction=self._area_fraction(instances),
+            area_fraction=self._covered.share(scene.instances),
         )
-
-    def _area_fraction(self, instances: Instances) -> float:
-        """Share of the zone's pixels under any mask; computed for events only."""
-        masks = instances.masks
-        zone = polygon_mask(self.polygon, masks.height, masks.width)
-        covered = mask_ops.instance_map(masks) > 0
-        return float(np.count_nonzero(zone & covered)) / max(1, int(np.count_nonzero(zone)))

@@ -3,8 +3,20 @@
 Imports pydantic and `edge.types`.
 """
 
-from edge.events.encode import DeviceInfo, Encoder, RuleInfo, SourceInfo, dumps
+from edge.events.encode import Encoder, dumps
+from edge.events.info import DeviceInfo, RuleInfo, SourceInfo, Window
 from edge.events.publish import json_schema
 from edge.events.schema import Event
+from edge.events.windows import Windows
 
-__all__ = ["DeviceInfo", "Encoder", "Event", "RuleInfo", "SourceInfo", "dumps", "json_schema"]
+__all__ = [
+    "DeviceInfo",
+    "Encoder",
+    "Event",
+    "RuleInfo",
+    "SourceInfo",
+    "Window",
+    "Windows",
+    "dumps",
+    "json_schema",
+]

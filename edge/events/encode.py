@@ -11,10 +11,10 @@ import json
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from edge.errors import ShapeError
+from edge.events.info import DeviceInfo, RuleInfo, SourceInfo, Window
 from edge.events.schema import SCHEMA
 from edge.types import CountEvent, Stamp, Totals, TrackFacts, TrackFlag
 
@@ -23,45 +23,6 @@ _PX, _SHARE, _S, _MEDIA_S = 2, 4, 3, 6  # decimals
 # How many (rule, track, kind) keep their ordinal. Track ids are never reused, so the oldest can
 # go: it would have to act again after this many others did.
 _MAX_ORDINALS = 16_384
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
-    """What makes the events: name of the device, version of edgecount, model and provider."""
-
-    id: str
-    app: str
-    model_sha256: str | None = None
-    provider: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """Where the pictures come from.
-
-    `source_key` goes into the event ids: the content hash of a file, so that a copy under
-    another name gives the same ids; anything that names one recording for other sources.
-    """
-
-    id: str
-    kind: str
-    session: int
-    width: int
-    height: int
-    source_key: str
-    name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RuleInfo:
-    """A line or zone as events name it; `geometry_hash` goes into the event ids."""
-
-    id: str
-    kind: Literal["line", "zone"]
-    geometry_hash: str
-    name: str | None = None
-    in_name: str | None = None
-    out_name: str | None = None
 
 
 class Encoder:
@@ -109,10 +70,11 @@ class Encoder:
         time = {
             "media_s": _rounded(event.media_s, _MEDIA_S),
             "frame": int(event.frame),
-            "interpolated": event.kind == "line_crossed",
+            "interpolated": rule.kind == "line",
             "decided_media_s": _rounded(event.decided.media_s, _MEDIA_S),
         }
-        encoded = self._head(event.kind, self._event_id(event, rule), time)
+        event_id = self._event_id(event, rule)
+        encoded = self._head(event.kind, event_id, time)
         encoded["rule"] = self._rule(rule, event.direction)
         if event.track is not None:
             encoded["object"] = self._object(event.track)
@@ -120,7 +82,35 @@ class Encoder:
         if rule.kind == "zone":
             encoded["zone"] = _zone(event)
         if event.track is not None:
-            encoded["quality"] = _quality(event.track.flags, frames_dropped_last_s, fps)
+            encoded["quality"] = _quality(event.track, frames_dropped_last_s, fps)
+        if event.kind == "line_crossing_reverted":
+            encoded["corrects"] = self._last_id(event, rule, "line_crossed")
+        return self._with_device(encoded)
+
+    def snapshot(
+        self, rule_id: str, window: Window, stamp: Stamp, totals: Totals
+    ) -> dict[str, Any]:
+        """`count_snapshot`: the totals of one rule at the end of a window.
+
+        Args:
+            rule_id: a rule of this encoder.
+            window: the span it covers.
+            stamp: of the frame with which it ended.
+            totals: of the rule before that frame.
+        """
+        rule = self._rules[rule_id]
+        start_s, end_s = _rounded(window.start_s, _MEDIA_S), _rounded(window.end_s, _MEDIA_S)
+        source = self._source
+        what = [rule.id, rule.geometry_hash, source.id, source.session]
+        event_id = _hash(
+            [self._device.id, source.source_key, *what, "count_snapshot", start_s, end_s]
+        )
+        at_s = min(window.end_s, stamp.media_s)
+        encoded = self._head("count_snapshot", event_id, _time(Stamp(stamp.frame, at_s)))
+        encoded["rule"] = self._rule(rule, "")
+        encoded["count"] = self._count(totals, 0)
+        encoded["window"] = {"start": start_s, "end": end_s}
+        encoded["coverage"] = _rounded(window.coverage, _SHARE)
         return self._with_device(encoded)
 
     def started(self, stamp: Stamp) -> dict[str, Any]:
@@ -211,7 +201,8 @@ class Encoder:
                 "area_px": int(track.area_px),
                 "visible_fraction": _rounded(track.visible, _SHARE),
                 "touches_border": bool(track.flags & TrackFlag.BORDER),
-            },
+            }
+            | ({"occluded_by": [self._track_uid(track.in_front)]} if track.in_front else {}),
         }
 
     def _count(self, totals: Totals, delta: int) -> dict[str, Any]:
@@ -232,13 +223,21 @@ class Encoder:
         return f"{self._source.id}:{self._source.session}:{track_id}"
 
     def _event_id(self, event: CountEvent, rule: RuleInfo) -> str:
-        track_id = event.track.track_id if event.track is not None else 0
-        key = (event.rule_id, track_id, event.kind)
+        key = _what(event, event.kind)
         ordinal = self._ordinals.pop(key, 0) + 1
         self._ordinals[key] = ordinal  # now the newest
         if len(self._ordinals) > _MAX_ORDINALS:
             self._ordinals.popitem(last=False)
-        what = [rule.id, rule.geometry_hash, self._track_uid(track_id), event.kind, ordinal]
+        return self._hash_of(rule, key, ordinal)
+
+    def _last_id(self, event: CountEvent, rule: RuleInfo, kind: str) -> str:
+        """Id of the latest event of that kind of the same track at the same rule."""
+        key = _what(event, kind)
+        return self._hash_of(rule, key, self._ordinals.get(key, 1))
+
+    def _hash_of(self, rule: RuleInfo, key: tuple[str, int, str], ordinal: int) -> str:
+        _, track_id, kind = key
+        what = [rule.id, rule.geometry_hash, self._track_uid(track_id), kind, ordinal]
         return _hash([self._device.id, self._source.source_key, *what])
 
     def _run_id(self, kind: str) -> str:
@@ -265,6 +264,10 @@ def dumps(event: Mapping[str, Any]) -> str:
         raise ShapeError(f"event: expected finite numbers, got {dict(event)}") from error
 
 
+def _what(event: CountEvent, kind: str) -> tuple[str, int, str]:
+    return event.rule_id, event.track.track_id if event.track is not None else 0, kind
+
+
 def _time(stamp: Stamp) -> dict[str, Any]:
     return {"media_s": _rounded(stamp.media_s, _MEDIA_S), "frame": int(stamp.frame)}
 
@@ -278,10 +281,12 @@ def _zone(event: CountEvent) -> dict[str, Any]:
     )
 
 
-def _quality(flags: int, frames_dropped_last_s: int | None, fps: float | None) -> dict[str, Any]:
+def _quality(
+    track: TrackFacts, frames_dropped_last_s: int | None, fps: float | None
+) -> dict[str, Any]:
     return _without_none(
-        flags=[flag.name.lower() for flag in TrackFlag if flags & flag],
-        group_size=2 if flags & TrackFlag.MERGED else 1,
+        flags=[flag.name.lower() for flag in TrackFlag if track.flags & flag],
+        group_size=max(track.group_size, 2 if track.flags & TrackFlag.MERGED else 1),
         frames_dropped_last_s=frames_dropped_last_s,
         fps=_rounded(fps, 2) if fps is not None and math.isfinite(fps) else None,
     )

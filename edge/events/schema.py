@@ -40,11 +40,13 @@ EventType = Literal[
 # The sections that make an event of a type complete.
 REQUIRED: dict[str, tuple[str, ...]] = {
     "line_crossed": ("rule", "object", "count", "quality"),
-    "line_crossing_reverted": ("rule", "count", "corrects"),
+    "line_crossing_reverted": ("rule", "object", "count", "quality", "corrects"),
     "zone_entered": ("rule", "object", "count", "zone", "quality"),
     "zone_exited": ("rule", "object", "count", "zone", "quality"),
     "zone_dwell": ("rule", "object", "count", "zone", "quality"),
     "zone_occupancy": ("rule", "count", "zone"),
+    "overcrowding_started": ("rule", "count", "zone"),
+    "overcrowding_ended": ("rule", "count", "zone"),
     "count_snapshot": ("rule", "count", "window", "coverage"),
     "source_restored": ("gap_s",),
     "started": ("rules",),
@@ -248,7 +250,7 @@ class Device(Part):
     provider: str | None = Field(default=None, description="Where the model ran.")
 
 
-class Window(Part):
+class Span(Part):
     """A span of world or media time, end excluded."""
 
     start: Utc | float
@@ -276,7 +278,7 @@ class Event(Part):
     rules: list[RuleNames] | None = Field(default=None, description="started: what is counted.")
     counts: list[RuleCount] | None = Field(default=None, description="stopped: final totals.")
     corrects: str | None = Field(default=None, description="event_id of the event taken back.")
-    window: Window | None = Field(default=None, description="count_snapshot: the span it covers.")
+    window: Span | None = Field(default=None, description="count_snapshot: the span it covers.")
     coverage: Share | None = Field(
         default=None, description="count_snapshot: share of the window in which pictures came."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -11,18 +13,30 @@ import numpy as np
 from edge import masks as mask_ops
 from edge import rle
 from edge.errors import ConfigError, SinkError
-from edge.types import Step, TrackState
+from edge.types import I64, Masks, Step, Tracks, TrackState
 
 TracksFormat = Literal["mots", "mot"]
 MOTS_CLASSES = {"car": 1, "person": 2}  # as KITTI MOTS numbers them; others follow
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is needed of a frame until all its tracks are confirmed or given up."""
+
+    frame: int
+    tracks: Tracks
+    masks: Masks
+
+
 class TracksSink:
-    """Writes confirmed tracks, frame by frame.
+    """Writes confirmed tracks, frame by frame, from their first sighting on.
 
     `mots`: `frame id class height width rle`, frames from 0, masks that do not overlap (who
     stands in front keeps the shared pixels); what each class number means goes into a file
     beside it, `NAME.classes.txt`. `mot`: `frame,id,x,y,w,h,score,-1,-1,-1`, frames from 1.
+
+    A frame is held back while one of its tracks may still turn out to be none: for as long as
+    the tracker takes to confirm, less than a second.
     """
 
     def __init__(self, path: Path, class_names: tuple[str, ...], form: TracksFormat) -> None:
@@ -34,6 +48,9 @@ class TracksSink:
         self.path = path
         self._form = form
         self._numbers = mots_numbers(class_names)
+        self._waiting: deque[_Shown] = deque()
+        self._tentative: set[int] = set()  # ids that may still be confirmed
+        self._refused: set[int] = set()  # ids in waiting frames that never were
         try:
             self._file = path.open("w", encoding="ascii")
             if form == "mots":
@@ -43,40 +60,64 @@ class TracksSink:
             raise SinkError(f"{path}: cannot write tracks: {error.strerror}") from error
 
     def write(self, step: Step) -> None:
-        """Append one frame.
+        """Take one frame; write those about which everything is known.
 
         Raises:
             SinkError: the disk is full or gone.
         """
         tracks = step.tracks
-        seen = (tracks.instance >= 0) & (tracks.states == TrackState.CONFIRMED)
-        rows = np.flatnonzero(seen)
-        lines = self._masks(step, rows) if self._form == "mots" else self._boxes(step, rows)
-        try:
-            self._file.write("".join(lines))
-        except OSError as error:
-            raise SinkError(f"{self.path}: cannot write tracks: {error.strerror}") from error
+        tentative = tracks.states == TrackState.TENTATIVE
+        self._tentative.difference_update(tracks.ids[~tentative].tolist())
+        self._tentative.update(tracks.ids[tentative].tolist())
+        self._refuse(self._tentative.intersection(tracks.ended.tolist()))
+        self._waiting.append(_Shown(step.stamp.frame, tracks, step.instances.masks))
+        self._write_known()
 
-    def _masks(self, step: Step, rows: np.ndarray) -> list[str]:
-        tracks, masks = step.tracks, step.instances.masks
+    def _refuse(self, ids: set[int]) -> None:
+        self._tentative -= ids
+        self._refused |= ids
+
+    def _write_known(self) -> None:
+        while self._waiting and self._tentative.isdisjoint(self._waiting[0].tracks.ids.tolist()):
+            shown = self._waiting.popleft()
+            rows = [
+                row
+                for row in np.flatnonzero(shown.tracks.instance >= 0).tolist()
+                if int(shown.tracks.ids[row]) not in self._refused
+            ]
+            form = self._masks if self._form == "mots" else self._boxes
+            try:
+                self._file.write("".join(form(shown, np.array(rows, np.int64))))
+            except OSError as error:
+                raise SinkError(f"{self.path}: cannot write tracks: {error.strerror}") from error
+        if not self._waiting:
+            self._refused.clear()
+
+    def _masks(self, shown: _Shown, rows: I64) -> list[str]:
+        tracks, masks = shown.tracks, shown.masks
         nearest_first = rows[np.argsort(-tracks.feet[rows, 1], kind="stable")]
-        flat = mask_ops.without_overlap(mask_ops.chosen(masks, tracks.instance[nearest_first]))
+        # Of tracks that have melted into one instance the nearest has its pixels.
+        _, first = np.unique(tracks.instance[nearest_first], return_index=True)
+        nearest_first = nearest_first[np.sort(first)]
+        flat = mask_ops.without_overlap(
+            mask_ops.chosen(masks, tracks.instance[nearest_first].astype(np.int64))
+        )
         lines = {}
         for row, run in zip(nearest_first.tolist(), rle.encoded(flat), strict=True):
             number = self._numbers[int(tracks.class_ids[row])]
             lines[row] = (
-                f"{step.stamp.frame} {tracks.ids[row]} {number} "
+                f"{shown.frame} {tracks.ids[row]} {number} "
                 f"{masks.height} {masks.width} {run['counts']}\n"
             )
-        return [lines[row] for row in rows.tolist()]
+        return [lines[row] for row in sorted(lines)]
 
-    def _boxes(self, step: Step, rows: np.ndarray) -> list[str]:
-        tracks = step.tracks
+    def _boxes(self, shown: _Shown, rows: I64) -> list[str]:
+        tracks = shown.tracks
         lines = []
         for row in rows.tolist():
             x1, y1, x2, y2 = tracks.boxes[row].tolist()
             lines.append(
-                f"{step.stamp.frame + 1},{tracks.ids[row]},{x1:.2f},{y1:.2f},"
+                f"{shown.frame + 1},{tracks.ids[row]},{x1:.2f},{y1:.2f},"
                 f"{x2 - x1:.2f},{y2 - y1:.2f},{tracks.scores[row]:.4f},-1,-1,-1\n"
             )
         return lines
@@ -88,6 +129,8 @@ class TracksSink:
             SinkError: what was buffered cannot be written.
         """
         try:
+            self._refuse(set(self._tentative))
+            self._write_known()
             self._file.close()
         except OSError as error:
             raise SinkError(f"{self.path}: cannot write tracks: {error.strerror}") from error

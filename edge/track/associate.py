@@ -1,4 +1,4 @@
-"""Which instance continues which track: similarity and assignment. Pure functions.
+"""Which instance continues which track: similarities of candidate pairs, and the assignment.
 
 Boxes say who is near; masks moved by the motion model decide only where boxes leave a choice
 (the rule of McByte: Stanczyk et al., 2024, arXiv:2409.14220, with true mask IoU on both sides).
@@ -6,61 +6,99 @@ Boxes say who is near; masks moved by the motion model decide only where boxes l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import lap
 import numpy as np
 
 from edge import boxes as box_ops
-from edge import masks as mask_ops
-from edge.types import F32, F64, I64, Bool, Masks
+from edge.types import F32, F64, I64, Bool
 
-GATE = 13.8  # chi-square, 2 degrees of freedom, 99.9 %
 RESCUE_SIMILARITY = 0.15
 FULL_RATE_S, LOW_RATE_S = 1 / 15, 1 / 3  # frame intervals between which the rescue buffer grows
 LARGEST_BUFFER = 0.6  # of the box's size
 
 
-def box_similarity(a: F32, b: F32) -> F32:
-    """IoU x vertical IoU (Hybrid-SORT, arXiv:2308.00783), float32 (M, N)."""
-    similarity: F32 = box_ops.iou_matrix(a, b) * box_ops.height_iou_matrix(a, b)
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Tracks and instances that may belong together.
+
+    Attributes:
+        rows: int64 (P,) tracks.
+        columns: int64 (P,) instances.
+        similarity: float64 (P,).
+    """
+
+    rows: I64
+    columns: I64
+    similarity: F64
+
+    def where(self, which: Bool) -> Pairs:
+        """Those for which `which` (P,) is True."""
+        return Pairs(self.rows[which], self.columns[which], self.similarity[which])
+
+
+def overlapping(a: F32, b: F32, at_least: float) -> Pairs:
+    """Pairs of boxes (M, 4), (N, 4) with IoU of `at_least`; the IoU is the similarity."""
+    shared = box_ops.intersection_matrix(a, b)
+    rows, columns = np.nonzero(shared > 0)
+    shared = shared[rows, columns]
+    union = box_ops.area(a)[rows] + box_ops.area(b)[columns] - shared
+    iou = (shared / np.maximum(union, 1e-9)).astype(np.float64)
+    return Pairs(rows, columns, iou).where(iou >= at_least)
+
+
+def height_iou(a: F32, b: F32) -> F64:
+    """Overlap of the vertical extents over their union, row by row, float64 (P,).
+
+    Hybrid-SORT's factor (Yang et al., 2023, arXiv:2308.00783): people of different height do
+    not take each other's place.
+    """
+    shared = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
+    union = np.maximum(a[:, 3], b[:, 3]) - np.minimum(a[:, 1], b[:, 1])
+    ratio: F64 = (np.maximum(shared, 0) / np.maximum(union, 1e-9)).astype(np.float64)
+    return ratio
+
+
+def box_similarity(a: F32, b: F32, share: float) -> F64:
+    """IoU x height IoU, row by row, of boxes grown by `share` of their size, float64 (P,)."""
+    a, b = box_ops.grown(a, share), box_ops.grown(b, share)
+    similarity: F64 = box_ops.paired_iou(a, b) * height_iou(a, b)
     return similarity
 
 
-def ambiguous(eligible: Bool) -> Bool:
-    """Pairs whose track or whose instance has another eligible partner, bool (M, N).
+def contested(rows: I64, columns: I64) -> Bool:
+    """Pairs whose track or whose instance has another candidate, bool (P,).
 
-    >>> ambiguous(np.array([[True, True], [False, False], [False, True]])).astype(int).tolist()
-    [[1, 1], [0, 0], [0, 1]]
+    >>> contested(np.array([0, 0, 1]), np.array([0, 1, 2])).tolist()
+    [True, True, False]
     """
-    rivals: Bool = (eligible.sum(1) > 1)[:, None] | (eligible.sum(0) > 1)[None, :]
-    return eligible & rivals
+    if not len(rows):
+        return np.zeros(0, bool)
+    rivals: Bool = (np.bincount(rows)[rows] > 1) | (np.bincount(columns)[columns] > 1)
+    return rivals
 
 
-def moved_mask_iou(a: Masks, shifts: I64, b: Masks, pairs: Bool) -> F32:
-    """IoU of mask i of `a`, moved by `shifts[i]` (x, y) pixels, and mask j of `b`.
+def assigned(pairs: Pairs) -> tuple[I64, I64]:
+    """Tracks and instances of the assignment with the largest total similarity.
 
-    Only where `pairs` (M, N) is True; 0 elsewhere. Returns float32 (M, N).
+    Every candidate pair is worth at least a little, so that more pairs win over fewer. Pairs
+    without rivals are taken as they are; the rest is solved by lap (Jonker & Volgenant, 1987).
     """
-    iou: F32 = np.zeros(pairs.shape, np.float32)
-    if not pairs.any():
-        return iou
-    area_a, area_b = mask_ops.area(a).tolist(), mask_ops.area(b).tolist()
-    for i, j in np.argwhere(pairs).tolist():
-        shared = mask_ops.intersection(a, i, b, j, (int(shifts[i, 0]), int(shifts[i, 1])))
-        iou[i, j] = shared / max(1, area_a[i] + area_b[j] - shared)
-    return iou
-
-
-def assigned(similarity: F32 | F64, eligible: Bool) -> list[tuple[int, int]]:
-    """Pairs (row, column) of the assignment with the largest total similarity.
-
-    Only eligible pairs; an eligible pair is worth at least a little, so that more pairs win
-    over fewer. Solved by lap (Jonker & Volgenant, 1987).
-    """
-    if not eligible.any():
-        return []
-    cost = np.where(eligible, -np.maximum(similarity, 0) - 1e-3, 0.0).astype(np.float64)
-    _, columns, _ = lap.lapjv(cost, extend_cost=True)
-    return [(i, j) for i, j in enumerate(columns.tolist()) if j >= 0 and eligible[i, j]]
+    open_ = contested(pairs.rows, pairs.columns)
+    if not open_.any():
+        return pairs.rows, pairs.columns
+    rows, i = np.unique(pairs.rows[open_], return_inverse=True)
+    columns, j = np.unique(pairs.columns[open_], return_inverse=True)
+    cost = np.zeros((len(rows), len(columns)))
+    cost[i, j] = -np.maximum(pairs.similarity[open_], 0) - 1e-3
+    _, taken, _ = lap.lapjv(cost, extend_cost=True)
+    found = np.flatnonzero(taken >= 0)
+    found = found[cost[found, taken[found]] < 0]
+    return (
+        np.concatenate([pairs.rows[~open_], rows[found]]),
+        np.concatenate([pairs.columns[~open_], columns[taken[found]]]),
+    )
 
 
 def rescue_buffer(dt_s: float) -> float:

@@ -12,11 +12,14 @@ import numpy as np
 
 from edge.types import F32, F64, I64, Bool
 
-# As shares of the object's height: standard deviations of what is measured and what may happen.
-MEASURED = 0.08
-ACCELERATION = 0.45  # height s^-1.5
+# Standard deviations of what is measured and what may happen, as shares of the longer side.
+MEASURED = 0.08  # people: their boxes swing with their steps
+ACCELERATION = 0.45  # side s^-1.5
+RIGID_MEASURED = 0.05  # vehicles: crisp boxes, and they can brake
+RIGID_ACCELERATION = 1.2
 FIRST_POSITION = 0.1
-FIRST_SPEED = 0.8  # heights a second
+FIRST_SPEED = 0.8  # sides a second
+SIZE_MEMORY_S = 1.0
 LONG_GAP_S = 1.0  # after a longer silence the old speed says nothing
 
 
@@ -35,13 +38,25 @@ class Motion:
         self._a: F64 = np.zeros((0, 4))
         self._b: F64 = np.zeros((0, 4))
         self._c: F64 = np.zeros((0, 4))
+        self._measured: F64 = np.zeros((0, 1))
+        self._acceleration: F64 = np.zeros((0, 1))
 
-    def add(self, boxes: F32) -> None:
-        """Start a filter for each box (N, 4)."""
+    def add(self, boxes: F32, speed: F64, rigid: Bool) -> None:
+        """Start a filter for each box.
+
+        Args:
+            boxes: float32 (N, 4).
+            speed: float64 (N, 2) of the centre, the best guess, pixels a second.
+            rigid: bool (N,) which are vehicles.
+        """
         z = centred(boxes)
-        unit = np.repeat(z[:, 3:], 4, 1)
+        measured = np.where(rigid, RIGID_MEASURED, MEASURED)[:, None]
+        acceleration = np.where(rigid, RIGID_ACCELERATION, ACCELERATION)[:, None]
+        self._measured = np.concatenate([self._measured, measured])
+        self._acceleration = np.concatenate([self._acceleration, acceleration])
+        unit = np.repeat(_unit(z), 4, 1)
         self.mean = np.concatenate([self.mean, z])
-        self.speed = np.concatenate([self.speed, np.zeros_like(z)])
+        self.speed = np.concatenate([self.speed, np.pad(speed, ((0, 0), (0, 2)))])
         self._a = np.concatenate([self._a, (FIRST_POSITION * unit) ** 2])
         self._b = np.concatenate([self._b, np.zeros_like(z)])
         self._c = np.concatenate([self._c, (FIRST_SPEED * unit) ** 2])
@@ -50,19 +65,28 @@ class Motion:
         """Drop the filters where `which` (M,) is False."""
         self.mean, self.speed = self.mean[which], self.speed[which]
         self._a, self._b, self._c = self._a[which], self._b[which], self._c[which]
+        self._measured = self._measured[which]
+        self._acceleration = self._acceleration[which]
 
     def predict(self, dt_s: float, lost: Bool) -> None:
-        """Move all boxes on by `dt_s` seconds; lost ones keep their size."""
+        """Move all boxes on by `dt_s` seconds; lost ones keep their size.
+
+        Nothing grows or shrinks for long: the speed of the sizes fades within SIZE_MEMORY_S.
+        """
         self.speed[lost, 2:] = 0.0
         if dt_s > LONG_GAP_S:
             self.speed[:] = 0.0
             self._b[:] = 0.0
-        q = (ACCELERATION * self.mean[:, 3:]) ** 2
-        self.mean = self.mean + dt_s * self.speed
+        stays = float(np.exp(-dt_s / SIZE_MEMORY_S))
+        fade = np.array([1, 1, stays, stays])
+        reach_s = np.array([dt_s, dt_s, *2 * [SIZE_MEMORY_S * (1 - stays)]])
+        q = (self._acceleration * _unit(self.mean)) ** 2
+        self.mean = self.mean + reach_s * self.speed
         self.mean[:, 2:] = np.maximum(self.mean[:, 2:], 1.0)
-        self._a = self._a + 2 * dt_s * self._b + dt_s**2 * self._c + q * dt_s**3 / 3
-        self._b = self._b + dt_s * self._c + q * dt_s**2 / 2
-        self._c = self._c + q * dt_s
+        self.speed = fade * self.speed
+        self._a = self._a + 2 * reach_s * self._b + reach_s**2 * self._c + q * dt_s**3 / 3
+        self._b = fade * (self._b + reach_s * self._c) + q * dt_s**2 / 2
+        self._c = fade**2 * self._c + q * dt_s
 
     def update(self, index: I64, boxes: F32, doubt: F64) -> None:
         """Correct the filters at `index` (N,) by measured boxes (N, 4).
@@ -74,7 +98,8 @@ class Motion:
                 where an edge is hidden.
         """
         z = centred(boxes)
-        r = (MEASURED * np.maximum(z[:, 3:], self.mean[index, 3:]) * doubt) ** 2
+        unit = np.maximum(_unit(z), _unit(self.mean[index]))
+        r = (self._measured[index] * unit * doubt) ** 2
         a, b = self._a[index], self._b[index]
         gain, speed_gain = a / (a + r), b / (a + r)
         error = z - self.mean[index]
@@ -91,13 +116,34 @@ class Motion:
         )
         return corners
 
-    def distance(self, boxes: F32) -> F64:
-        """Squared Mahalanobis distance of centres, float64 (M, N): 2 degrees of freedom."""
-        z = centred(boxes)
-        r = (MEASURED * np.maximum(self.mean[:, 3], 1.0)) ** 2
-        spread = self._a[:, None, :2] + r[:, None, None]
-        squared: F64 = ((z[None, :, :2] - self.mean[:, None, :2]) ** 2 / spread).sum(2)
+    def distance(self, index: I64, boxes: F32) -> F64:
+        """Squared Mahalanobis distance of centres, float64 (P,): 2 degrees of freedom.
+
+        Args:
+            index: which filters.
+            boxes: float32 (P, 4), one for each.
+        """
+        mean = self.mean[index]
+        spread = self._a[index, :2] + (self._measured[index] * np.maximum(_unit(mean), 1.0)) ** 2
+        squared: F64 = ((centred(boxes)[:, :2] - mean[:, :2]) ** 2 / spread).sum(1)
         return squared
+
+    def follow(self, index: I64, step: F64, dt_s: float) -> None:
+        """Correct the filters at `index` (N,) by how far they have gone: pixels (N, 2).
+
+        `predict` has moved them by `dt_s` already.
+        """
+        went = self.mean[index].copy()
+        went[:, :2] += step - dt_s * self.speed[index, :2]
+        half = went[:, 2:] / 2
+        boxes = np.concatenate([went[:, :2] - half, went[:, :2] + half], 1)
+        self.update(index, boxes.astype(np.float32), np.ones((len(index), 4)))
+
+
+def _unit(z: F64) -> F64:
+    """Size that noise is measured in: the longer side, float64 (N, 1)."""
+    longer: F64 = z[:, 2:].max(1, keepdims=True)
+    return longer
 
 
 def centred(boxes: F32) -> F64:

@@ -1,4 +1,4 @@
-"""Who hides whom: coverage between instances, and where a hidden foot must be. Pure functions."""
+"""Who hides whom: how the instances of one frame lie to each other and to the border."""
 
 from __future__ import annotations
 
@@ -8,65 +8,121 @@ import numpy as np
 
 from edge import boxes as box_ops
 from edge import masks as mask_ops
-from edge.types import F32, F64, I32, I64, Bool, Instances
+from edge.track import grid as grids
+from edge.track.grid import Grid
+from edge.types import F32, F64, I32, I64, Bool, Instances, Masks
 
+MAX_IOU = 0.6  # of two masks that show two objects
+MAX_INSIDE = 0.85
 SLACK_PX = 5.0  # feet closer than this in depth hide nobody
+FOOT_SHARE = 1 / 3  # of the height: the lower part whose middle is the foot's x
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """How the instances of one frame lie to each other and to the border.
+    """The instances of one frame that may be tracked, best score first.
 
     Attributes:
-        areas: int64 (N,) set pixels.
-        extents: int32 (N, 4) tight boxes of the masks.
-        feet: float32 (N, 2), as seen.
-        front: bool (N, N), [i, j]: j stands in front of i and their boxes touch.
-        hidden_foot: bool (N,): something in front, or the border, cuts the mask's lower edge.
-        border: bool (N,): the mask touches the border of the frame.
+        now_s: media time.
+        size_hw: of the frame, pixels.
+        boxes: float32 (N, 4).
+        scores: float32 (N,).
+        class_ids: int32 (N,).
+        groups: int32 (N,) of the classes.
+        origin: int64 (N,) index of each in the frame's instances.
+        tops: float64 (N,) upper edge of the mask.
+        feet: float64 (N, 2), as seen.
+        grid: the masks.
+        front: int64 (N,) the instance that stands in front of it and touches it most, or -1.
+        hidden_foot: bool (N,) something in front, or the border, cuts the mask's lower edge.
+        border: bool (N,) the mask touches the border of the frame.
+        doubled: bool (N,) a better instance shows the same object.
     """
 
-    areas: I64
-    extents: I32
-    feet: F32
-    front: Bool
+    now_s: float
+    size_hw: tuple[int, int]
+    boxes: F32
+    scores: F32
+    class_ids: I32
+    groups: I32
+    origin: I64
+    tops: F64
+    feet: F64
+    grid: Grid
+    front: I64
     hidden_foot: Bool
     border: Bool
+    doubled: Bool
+
+    def __len__(self) -> int:
+        return len(self.origin)
 
 
-def scene(instances: Instances) -> Scene:
-    """Look at all instances of a frame at once."""
-    masks = instances.masks
-    extents = mask_ops.extents(masks)
-    feet = mask_ops.feet(masks)
-    x1, y1, x2, y2 = extents.T
-    border: Bool = np.array(x1 <= 1, np.bool_)
-    border |= y1 <= 1
-    border |= (x2 >= masks.width - 1) | (y2 >= masks.height - 1)
-    touching = _touching(extents)
-    front: Bool = touching & (feet[None, :, 1] > feet[:, None, 1] + SLACK_PX)
-    hidden: Bool = y2 >= masks.height - 1
-    for i, j in np.argwhere(front).tolist():
-        hidden[i] |= _cuts_off(instances, i, j, extents)
-    return Scene(mask_ops.area(masks), extents, feet, front, hidden, border)
+def scene(instances: Instances, origin: I64, groups: I32, rows: I64, now_s: float) -> Scene:
+    """Look at all instances of a frame at once.
+
+    Args:
+        instances: of the frame.
+        origin: int64 (N,) those that may be tracked, best score first.
+        groups: int32 (N,) of their classes.
+        rows: int64 (N, 2) first row of each mask and one past its last.
+        now_s: media time.
+    """
+    masks, boxes = instances.masks, instances.boxes[origin]
+    windows = masks.windows[origin].astype(np.float32)
+    overlap = box_ops.intersection_matrix(windows, windows)
+    grid = grids.painted(masks, origin)
+    feet = _feet(grid, boxes, rows)
+    left, right = np.clip(boxes[:, [0, 2]], 0, masks.width).astype(np.int64).T
+    other, edge = grids.below(grid, rows[:, 1], left, right)
+    ahead = np.append(feet[:, 1], -np.inf)[other] > feet[edge, 1] + SLACK_PX
+    covered = np.bincount(edge[ahead], minlength=len(boxes)) * grid.step_px
+    hidden: Bool = (covered > 0.5 * (right - left)) | (rows[:, 1] >= masks.height - 1)
+    touch = grids.contacts(grid) * (feet[None, :, 1] > feet[:, None, 1] + SLACK_PX)
+    front: I64 = np.where(touch.any(1), touch.argmax(1), -1) if len(boxes) else origin
+    return Scene(
+        now_s,
+        (masks.height, masks.width),
+        boxes,
+        instances.scores[origin],
+        instances.class_ids[origin],
+        groups,
+        origin,
+        rows[:, 0].astype(np.float64),
+        feet,
+        grid,
+        front,
+        hidden,
+        _border(masks, origin, rows),
+        duplicates(masks, origin, groups, overlap, grid),
+    )
 
 
-def _touching(extents: I32) -> Bool:
-    low = np.maximum(extents[:, None, :2], extents[None, :, :2])
-    high = np.minimum(extents[:, None, 2:], extents[None, :, 2:])
-    near: Bool = np.asarray((high + 3 > low).all(2)) & ~np.eye(len(extents), dtype=bool)
-    return near
+def _feet(grid: Grid, boxes: F32, rows: I64) -> F64:
+    """Middle of the lower part, so that both legs of a walker weigh in; and the lower edge."""
+    n = len(boxes)
+    cells, owners = grid.shapes.cells, grid.shapes.owners
+    lowest = rows[:, 1] - (rows[:, 1] - rows[:, 0]) * FOOT_SHARE
+    low = (cells // grid.columns + 0.5) * grid.step_px >= lowest[owners]
+    x = grid.shapes.xs[low] * grid.step_px + 0.5
+    count = np.bincount(owners[low], minlength=n)
+    total = np.bincount(owners[low], weights=x, minlength=n)
+    centre = (boxes[:, 0] + boxes[:, 2]).astype(np.float64) / 2
+    middle = np.where(count > 0, total / np.maximum(count, 1), centre)
+    feet: F64 = np.stack([middle, rows[:, 1].astype(np.float64)], 1)
+    return feet
 
 
-def _cuts_off(instances: Instances, i: int, j: int, extents: I32) -> bool:
-    """Whether mask j lies right under most of mask i's lower edge."""
-    x1, _, x2, y2 = extents[i].tolist()
-    jx1, jy1, jx2, jy2 = instances.masks.windows[j].tolist()
-    left, right, top, bottom = max(x1, jx1), min(x2, jx2), max(y2, jy1), min(y2 + 3, jy2)
-    if left >= right or top >= bottom:
-        return False
-    below = instances.masks.crop(j)[top - jy1 : bottom - jy1, left - jx1 : right - jx1].any(0)
-    return bool(np.count_nonzero(below) > 0.5 * (x2 - x1))
+def _border(masks: Masks, origin: I64, rows: I64) -> Bool:
+    """Whether a mask, not only its window, touches the border."""
+    border: Bool = (rows[:, 0] <= 1) | (rows[:, 1] >= masks.height - 1)
+    windows = masks.windows[origin]
+    for k in np.flatnonzero(~border & (windows[:, 0] <= 1)).tolist():
+        border[k] = masks.crop(int(origin[k]))[:, : 2 - int(windows[k, 0])].any()
+    for k in np.flatnonzero(~border & (windows[:, 2] >= masks.width - 1)).tolist():
+        reach = masks.width - 1 - int(windows[k, 0])
+        border[k] = masks.crop(int(origin[k]))[:, max(0, reach - 1) :].any()
+    return border
 
 
 def cut_short(predicted: F32, seen: F32, usual_px: F64, lifted: float = 0.15) -> Bool:
@@ -88,38 +144,45 @@ def cut_short(predicted: F32, seen: F32, usual_px: F64, lifted: float = 0.15) ->
 
 
 def duplicates(
-    instances: Instances, groups: I32, max_iou: float = 0.6, max_inside: float = 0.85
+    masks: Masks,
+    index: I64,
+    groups: I32,
+    overlap: F32,
+    grid: Grid,
 ) -> Bool:
     """Instances that show an object again which a better one shows already, bool (N,).
 
-    Two of the same group are one object when their masks' IoU exceeds `max_iou`, or when one
-    lies inside the other by `max_inside` and is more than half as large: a child in front of
+    Two of the same group are one object when their masks' IoU exceeds MAX_IOU, or when one lies
+    inside the other by MAX_INSIDE and is more than half as large: a child in front of
     an adult is smaller than that.
+
+    Args:
+        masks: of the frame.
+        index: int64 (N,) into `masks`, best score first.
+        groups: int32 (N,).
+        overlap: float32 (N, N) pixels that the masks' windows share.
+        grid: of the same masks.
     """
-    n = len(instances)
+    n = len(index)
     doubled: Bool = np.zeros(n, bool)
     if n < 2:
         return doubled
-    areas = mask_ops.area(instances.masks).astype(np.float64)
-    smaller = np.maximum(np.minimum(areas[:, None], areas[None, :]), 1)
-    larger = np.maximum(np.maximum(areas[:, None], areas[None, :]), 1)
-    near_size = smaller / larger > 0.5
-
-    def alike(shared: F64) -> Bool:
-        iou = shared / np.maximum(areas[:, None] + areas[None, :] - shared, 1)
-        return (iou > max_iou) | ((shared / smaller > max_inside) & near_size)
-
+    areas_px, step_px = grid.areas * grid.step_px**2, grid.step_px
     # Masks share no more than their windows do: few pairs need to be looked at.
-    windows = instances.masks.windows.astype(np.float32)
-    most = np.minimum(box_ops.intersection_matrix(windows, windows), smaller)
-    possible = np.triu(alike(most) & (groups[:, None] == groups[None, :]), 1)
-    if not possible.any():
-        return doubled
-    shared: F64 = np.zeros((n, n))
-    for i, j in np.argwhere(possible).tolist():
-        overlap = mask_ops.intersection(instances.masks, i, instances.masks, j)
-        shared[i, j] = shared[j, i] = overlap
-    same = alike(shared) & (possible | possible.T)
-    for k in range(1, n):  # best score first: each is judged by the better ones that stay
-        doubled[k] = bool((same[k, :k] & ~doubled[:k]).any())
+    i, j = np.nonzero(np.triu((overlap > 0) & (groups[:, None] == groups[None, :]), 1))
+    small, large = np.minimum(areas_px[i], areas_px[j]), np.maximum(areas_px[i], areas_px[j])
+
+    def alike(shared: I64 | F32, i: I64, j: I64, small: I64, large: I64) -> Bool:
+        same: Bool = shared > MAX_IOU * (areas_px[i] + areas_px[j] - shared)
+        return same | ((shared > MAX_INSIDE * small) & (small > 0.5 * large))
+
+    possible = alike(np.minimum(overlap[i, j], small), i, j, small, large)
+    i, j, small, large = i[possible], j[possible], small[possible], large[possible]
+    pairs = zip(index[i].tolist(), index[j].tolist(), strict=True)
+    shared = np.array(
+        [mask_ops.intersection(masks, a, masks, b, step_px=step_px) for a, b in pairs]
+    )
+    same = alike(shared.astype(np.int64), i, j, small, large)
+    for better, worse in zip(i[same].tolist(), j[same].tolist(), strict=True):
+        doubled[worse] |= not doubled[better]  # pairs come best first
     return doubled

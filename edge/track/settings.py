@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class TrackerSettings:
     """What raising a value does is said beside it."""
 
-    high_score: float = 0.5  # fewer instances take part in the first pass
+    high_score: float = 0.35  # fewer instances take part in the first pass
     low_score: float = 0.25  # fewer weak instances may continue a track
     birth_score: float = 0.55  # fewer tracks begin
     confirm_hits: int = 2  # tracks count later, ghosts less
@@ -17,7 +17,7 @@ class TrackerSettings:
     max_lost_s: float = 1.2  # identities survive longer gaps, and may jump to others
     min_iou: float = 0.1  # boxes must agree more
     mask_weight: float = 1.0  # masks decide more where boxes leave a choice
-    recent_s: float = 0.35  # weak instances continue tracks seen so long ago
+    recent_s: float = 1.2  # weak instances continue tracks seen so long ago
     lost_penalty: float = 0.3  # a second unseen costs so much similarity
     veto_covered: float = 0.5  # births inside existing masks are allowed more
     height_memory_s: float = 1.0  # usual heights change slower

@@ -7,20 +7,25 @@ choice, masks; a last pass with buffered boxes (C-BIoU: Yang et al., 2023, arXiv
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
-from edge import boxes as box_ops
 from edge import masks as mask_ops
-from edge.track import associate, occlusion
-from edge.track.life import Life, Sighting, last_masks, snapshot
+from edge.track import associate, birth, group, memory, occlusion
+from edge.track.associate import Pairs
+from edge.track.grid import NO_SHAPES, Shapes, overlaps
+from edge.track.memory import Memory
 from edge.track.motion import Motion
+from edge.track.occlusion import Scene
 from edge.track.settings import TrackerSettings
+from edge.track.snapshot import snapshot
 from edge.types import F32, F64, I32, I64, Bool, Instances, Stamp, Tracks, TrackState
 
 LARGEST_PX = 1e6  # no box of a real frame is larger; also false for NaN and infinity
+GATE = 13.8  # chi-square, 2 degrees of freedom, 99.9 %
+GONE_S = 0.3  # who has left the frame is remembered for so long
+SURE = 0.4  # IoU above which no gate is needed
 
 
 class Tracker:
@@ -30,7 +35,9 @@ class Tracker:
     numbers or without a mask, and frames whose time does not advance.
     """
 
-    def __init__(self, settings: TrackerSettings, class_groups: Sequence[int]) -> None:
+    def __init__(
+        self, settings: TrackerSettings, class_groups: Sequence[int], rigid: Sequence[bool]
+    ) -> None:
         """Begin without tracks.
 
         Args:
@@ -38,15 +45,18 @@ class Tracker:
             class_groups: for each class id a group, or -1 for a class that is not tracked;
                 instances continue tracks of their own group only, so that a car seen as a
                 truck stays one object.
+            rigid: for each class id whether it is a vehicle, which keeps its shape.
         """
         self.settings = settings
+        self._rigid: Bool = np.array(rigid, np.bool_)
         self.dropped: Counter[str] = Counter()
         self._groups: I32 = np.array(class_groups, np.int32)
-        self._tracks: list[Life] = []
+        self._memory: Memory = memory.nobody(len(class_groups))
         self._motion = Motion()
+        self._shapes: Shapes = NO_SHAPES
         self._next_id = 1
         self._time_s: float | None = None
-        self._size: tuple[int, int] = (0, 0)
+        self._size = (0, 0)
 
     def update(self, stamp: Stamp, instances: Instances) -> Tracks:
         """Continue, begin and end tracks by what one frame shows.
@@ -54,233 +64,182 @@ class Tracker:
         Returns:
             All live tracks after the frame; `instance` indexes `instances` as given.
         """
-        if not np.isfinite(stamp.media_s) or (
-            self._time_s is not None and stamp.media_s <= self._time_s
-        ):
+        now_s = stamp.media_s
+        if not np.isfinite(now_s) or (self._time_s is not None and now_s <= self._time_s):
             self.dropped["frame out of order"] += 1
-            unchanged = snapshot(self._tracks, self._motion, self._now(), [])
-            return replace(unchanged, instance=np.full(len(unchanged), -1, np.int32))
-        dt_s = 0.0 if self._time_s is None else stamp.media_s - self._time_s
-        self._time_s = stamp.media_s
-        self._size = (instances.masks.height, instances.masks.width)
-        usable, origin, doubled = self._usable(instances)
-        self._motion.predict(dt_s, self._where(lambda t: t.instance < 0))
-        for t in self._tracks:
-            t.instance = -1
-        scene = occlusion.scene(usable)
-        pairs = self._associate(usable, doubled, dt_s)
-        self._continue(pairs, usable, scene, stamp.media_s)
-        self._begin({j for _, j in pairs}, usable, doubled, scene, stamp.media_s)
-        ended = self._end(stamp.media_s)
-        for t in self._tracks:
-            if t.instance >= 0:
-                t.instance = int(origin[t.instance])
-        return snapshot(self._tracks, self._motion, stamp.media_s, ended)
+            self._memory.instance[:] = -1
+            return snapshot(self._memory, self._motion, self._front_of(None), self._now(), [])
+        dt_s = 0.0 if self._time_s is None else now_s - self._time_s
+        self._time_s = now_s
+        if self._size != (instances.masks.height, instances.masks.width):
+            self._size = (instances.masks.height, instances.masks.width)
+            self._shapes = NO_SHAPES  # cells of another grid
+        scene = self._look(instances)
+        self._motion.predict(dt_s, self._memory.instance < 0)
+        self._memory.instance[:] = -1
+        shared = self._shared(scene)
+        rows, columns = self._associate(scene, shared, dt_s)
+        self._continue(rows, columns, scene, shared, dt_s)
+        self._begin(columns, scene, instances)
+        ended = self._end()
+        front_of = self._front_of(scene)
+        seen = self._memory.instance >= 0
+        self._memory.instance[seen] = scene.origin[self._memory.instance[seen]]
+        return snapshot(self._memory, self._motion, front_of, now_s, ended)
 
-    def _usable(self, instances: Instances) -> tuple[Instances, I64, Bool]:
-        """Instances worth tracking, the index of each in the input, and which show one again."""
-        sound: Bool = np.asarray((np.abs(instances.boxes) < LARGEST_PX).all(1))
-        sound &= np.isfinite(instances.scores)
-        sound &= (instances.class_ids >= 0) & (instances.class_ids < len(self._groups))
-        sound &= mask_ops.area(instances.masks) > 0
-        sound &= (instances.boxes[:, 2:] > instances.boxes[:, :2]).all(1)
-        unusable = int(np.count_nonzero(~sound))
+    def _look(self, instances: Instances) -> Scene:
+        """What is worth tracking, best score first."""
+        boxes, scores, class_ids = instances.boxes, instances.scores, instances.class_ids
+        rows = mask_ops.row_extents(instances.masks)
+        sound: Bool = np.asarray((np.abs(boxes) < LARGEST_PX).all(1))
+        sound &= np.isfinite(scores) & (rows[:, 0] >= 0)
+        sound &= (class_ids >= 0) & (class_ids < len(self._groups))
+        sound &= (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        unusable = len(sound) - int(np.count_nonzero(sound))
         if unusable:
             self.dropped["unusable instance"] += unusable
-        wanted = sound & (instances.scores >= self.settings.low_score)
-        wanted[wanted] = self._groups[instances.class_ids[wanted]] >= 0
-        strong = np.flatnonzero(wanted)
-        order: I64 = strong[np.argsort(-instances.scores[strong], kind="stable")]
-        ordered = _chosen(instances, order)
-        return ordered, order, occlusion.duplicates(ordered, self._groups[ordered.class_ids])
+        strong = np.flatnonzero(sound & (scores >= self.settings.low_score))
+        strong = strong[self._groups[class_ids[strong]] >= 0]
+        order: I64 = strong[np.argsort(-scores[strong], kind="stable")]
+        groups = self._groups[class_ids[order]]
+        return occlusion.scene(instances, order, groups, rows[order], self._now())
 
-    def _associate(self, instances: Instances, doubled: Bool, dt_s: float) -> list[tuple[int, int]]:
-        """Pairs (track row, instance) of all passes."""
-        if not self._tracks or not len(instances):
-            return []
-        s = self.settings
+    def _shared(self, scene: Scene) -> I64:
+        """Cells of each track's last mask, moved to where it should be, under each instance."""
+        moved = self._motion.mean[:, :2] - self._memory.centre
+        return overlaps(self._shapes, np.rint(moved / scene.grid.step_px).astype(int), scene.grid)
+
+    def _associate(self, scene: Scene, shared: I64, dt_s: float) -> tuple[I64, I64]:
+        """Rows of tracks and the instances that continue them, of all passes."""
+        s, m = self.settings, self._memory
         # A second view of one object may be its neighbour, half hidden: it can continue a track
         # that is missed, like a weak instance, but it never begins one.
-        high: Bool = (instances.scores >= s.high_score) & ~doubled
-        tentative = self._where(lambda t: t.state == TrackState.TENTATIVE)
-        unseen_s = np.array([self._now() - t.seen_s for t in self._tracks])
+        high: Bool = (scene.scores >= s.high_score) & ~scene.doubled
+        recent: Bool = (self._now() - m.seen_s <= s.recent_s) & (m.state != TrackState.TENTATIVE)
         predicted = self._motion.boxes()
-        same = self._same_group(instances)
-        near: Bool = same & (self._motion.distance(instances.boxes) < associate.GATE)
-        iou = box_ops.iou_matrix(predicted, instances.boxes)
-        eligible: Bool = near & (iou >= s.min_iou)
-        similarity = self._similarity(predicted, instances, iou, eligible)
-        similarity -= s.lost_penalty * np.clip(unseen_s - dt_s, 0, 1)[:, None]
-        pairs = associate.assigned(similarity, eligible & high[None, :])
-        rows, columns = _free(pairs, eligible.shape)
-        recent = (unseen_s <= s.recent_s) & ~tentative
-        pairs += associate.assigned(
-            similarity, eligible & ~high[None, :] & (rows & recent)[:, None] & columns[None, :]
-        )
-        rows, columns = _free(pairs, eligible.shape)
-        left = same & rows[:, None] & (columns & high)[None, :]
-        return pairs + self._rescue(predicted, instances, left, dt_s)
+        pairs = self._similar(predicted, scene, shared, dt_s)
+        free_rows: Bool = np.ones(len(m), bool)
+        free_columns: Bool = np.ones(len(scene), bool)
+        found: list[tuple[I64, I64]] = []
 
-    def _similarity(self, predicted: F32, instances: Instances, iou: F32, eligible: Bool) -> F64:
-        similarity: F64 = iou.astype(np.float64)
-        unclear = associate.ambiguous(eligible)
-        if unclear.any():
-            last = last_masks(self._tracks, *self._size)
-            shifts = np.rint(
-                self._motion.mean[:, :2] - np.array([t.centre for t in self._tracks])
-            ).astype(np.int64)
-            moved = associate.moved_mask_iou(last, shifts, instances.masks, unclear)
-            similarity += self.settings.mask_weight * moved
-        return similarity * box_ops.height_iou_matrix(predicted, instances.boxes)
+        def settle(candidates: Pairs) -> None:
+            rows, columns = associate.assigned(candidates)
+            free_rows[rows] = free_columns[columns] = False
+            found.append((rows, columns))
+
+        settle(pairs.where(high[pairs.columns]))
+        weak = free_rows[pairs.rows] & recent[pairs.rows] & free_columns[pairs.columns]
+        settle(pairs.where(weak & ~high[pairs.columns]))
+        settle(self._rescue(predicted, scene, free_rows, free_columns & high, dt_s))
+        return np.concatenate([r for r, _ in found]), np.concatenate([c for _, c in found])
+
+    def _similar(self, predicted: F32, scene: Scene, shared: I64, dt_s: float) -> Pairs:
+        """Candidates by box, and how well they fit: 0 to about 2."""
+        s, m = self.settings, self._memory
+        pairs = associate.overlapping(predicted, scene.boxes, s.min_iou)
+        same = self._groups[m.class_id[pairs.rows]] == scene.groups[pairs.columns]
+        boxes = scene.boxes[pairs.columns]
+        near = self._motion.distance(pairs.rows, boxes) < GATE
+        near |= (pairs.similarity > SURE) | self._rigid[m.class_id[pairs.rows]]
+        pairs = pairs.where(same & near)
+        rows, columns, similarity = pairs.rows, pairs.columns, pairs.similarity
+        unclear = associate.contested(rows, columns)
+        r, c = rows[unclear], columns[unclear]
+        both = self._shapes.areas(len(m))[r] + scene.grid.areas[c]
+        similarity[unclear] += s.mask_weight * shared[r, c] / np.maximum(both - shared[r, c], 1)
+        similarity *= associate.height_iou(predicted[rows], scene.boxes[columns])
+        unseen_s = self._now() - m.seen_s[rows] - dt_s
+        similarity -= s.lost_penalty * np.clip(unseen_s, 0, 1)
+        return Pairs(rows, columns, similarity)
 
     def _rescue(
-        self, predicted: F32, instances: Instances, left: Bool, dt_s: float
-    ) -> list[tuple[int, int]]:
+        self, predicted: F32, scene: Scene, rows: Bool, columns: Bool, dt_s: float
+    ) -> Pairs:
         """Low frame rates and sudden turns: larger boxes, and the last place seen as well."""
-        if not left.any():
-            return []
+        i, j = np.flatnonzero(rows), np.flatnonzero(columns)
+        groups = self._groups[self._memory.class_id[i]]
+        a, b = np.nonzero(groups[:, None] == scene.groups[j][None, :])
+        i, j = i[a], j[b]
         share = associate.rescue_buffer(dt_s)
-        grown = box_ops.grown(instances.boxes, share)
-        last = np.stack([t.box for t in self._tracks])
         similarity = np.maximum(
-            associate.box_similarity(box_ops.grown(predicted, share), grown),
-            associate.box_similarity(box_ops.grown(last, share), grown),
+            associate.box_similarity(predicted[i], scene.boxes[j], share),
+            associate.box_similarity(self._memory.box[i], scene.boxes[j], share),
         )
-        eligible: Bool = left & (similarity >= associate.RESCUE_SIMILARITY)
-        return associate.assigned(similarity, eligible)
+        return Pairs(i, j, similarity).where(similarity >= associate.RESCUE_SIMILARITY)
 
-    def _continue(
-        self,
-        pairs: list[tuple[int, int]],
-        instances: Instances,
-        scene: occlusion.Scene,
-        now_s: float,
-    ) -> None:
-        if not pairs:
-            return
-        rows = np.array([i for i, _ in pairs], np.int64)
-        columns = np.array([j for _, j in pairs], np.int64)
-        usual_px: F64 = np.array([self._tracks[i].height for i, _ in pairs])
-        hidden: Bool = scene.hidden_foot[columns] | occlusion.cut_short(
-            self._motion.boxes()[rows], instances.boxes[columns], usual_px
-        )
-        doubt: F64 = np.ones((len(pairs), 4))
-        doubt[hidden, 1] = doubt[hidden, 3] = 4.0  # centre and height move with a hidden edge
-        merged = self._merged(pairs, scene, instances)
-        doubt[merged] = 6.0
-        self._motion.update(rows, instances.boxes[columns], doubt)
-        for (i, j), is_hidden, is_merged in zip(
-            pairs, hidden.tolist(), merged.tolist(), strict=True
-        ):
-            sighting = Sighting(j, instances, scene, now_s, is_hidden, is_merged)
-            self._tracks[i].see(sighting, self.settings)
-
-    def _merged(
-        self, pairs: list[tuple[int, int]], scene: occlusion.Scene, instances: Instances
-    ) -> Bool:
-        """Instances that have swallowed a neighbour: much larger, over another lost track."""
-        merged: Bool = np.zeros(len(pairs), bool)
-        matched = {i for i, _ in pairs}
-        alone = [
-            k
-            for k, t in enumerate(self._tracks)
-            if k not in matched and t.state == TrackState.CONFIRMED
-        ]
-        if not alone:
-            return merged
+    def _continue(self, rows: I64, columns: I64, scene: Scene, shared: I64, dt_s: float) -> None:
+        m = self._memory
+        same = self._groups[m.class_id][:, None] == scene.groups[None, :]
+        covered = shared * same / np.maximum(self._shapes.areas(len(m)), 1)[:, None]
         predicted = self._motion.boxes()
-        shared = box_ops.intersection_matrix(instances.boxes, predicted[alone])
-        covered = shared / np.maximum(box_ops.area(predicted[alone]), 1)[None, :]
-        for n, (i, j) in enumerate(pairs):
-            before_px = int(np.count_nonzero(self._tracks[i].crop))
-            grew = scene.areas[j] > 1.6 * max(1, before_px)
-            merged[n] = bool(grew and (covered[j] > 0.5).any())
-        return merged
+        merged = group.members(m, rows, columns, predicted, scene, covered)
+        alone: Bool = ~np.isin(rows, merged.rows)
+        i, j = rows[alone], columns[alone]
+        seen = scene.boxes[j]
+        hidden: Bool = scene.hidden_foot[j]
+        hidden = hidden | occlusion.cut_short(predicted[i], seen, m.height[i])
+        doubt: F64 = np.ones((len(i), 4))
+        doubt[hidden, 1] = doubt[hidden, 3] = 4.0  # centre and height move with a hidden edge
+        at_side: Bool = (seen[:, 0] <= 2) | (seen[:, 2] >= self._size[1] - 2)
+        doubt[at_side, 0] = doubt[at_side, 2] = 4.0
+        self._motion.update(i, seen, doubt)
+        self._see(i, j, scene, hidden)
+        group.carry(m, self._motion, merged, scene.boxes, dt_s, self._now())
 
-    def _begin(
-        self,
-        taken: set[int],
-        instances: Instances,
-        doubled: Bool,
-        scene: occlusion.Scene,
-        now_s: float,
-    ) -> None:
+    def _see(self, rows: I64, columns: I64, scene: Scene, hidden: Bool) -> None:
+        """Take over what instances show of tracks that are not merged."""
+        m = self._memory
+        memory.see(m, rows, columns, scene, hidden, self.settings)
+        row_of: I64 = np.full(len(scene), -1, np.int64)
+        row_of[columns] = rows
+        missed: Bool = np.ones(len(m), bool)
+        missed[rows] = False
+        self._shapes = memory.inherited(self._shapes, scene.grid.shapes, row_of, missed)
+
+    def _begin(self, taken: I64, scene: Scene, instances: Instances) -> None:
         """Strong instances that no track claims, unless they lie inside one that is tracked."""
-        born = [
-            j
-            for j in range(len(instances))
-            if j not in taken
-            and not doubled[j]
-            and instances.scores[j] >= self.settings.birth_score
-            and not self._vetoed(j, taken, instances, scene)
-        ]
-        if not born:
+        new = birth.born(scene, instances.masks, taken, self.settings)
+        if not len(new):
             return
-        self._motion.add(instances.boxes[born])
-        for j in born:
-            track = Life(self._next_id, now_s, now_s)
-            track.see(
-                Sighting(j, instances, scene, now_s, bool(scene.hidden_foot[j])), self.settings
-            )
-            self._tracks.append(track)
-            self._next_id += 1
+        ids = np.arange(self._next_id, self._next_id + len(new))
+        self._next_id += len(new)
+        rows = np.arange(len(self._memory), len(self._memory) + len(new))
+        boxes = scene.boxes[new]
+        speed = birth.first_speed(self._memory, self._motion, boxes)
+        self._motion.add(boxes, speed, self._rigid[scene.class_ids[new]])
+        self._memory.extend(memory.newborn(ids, boxes, self._now(), len(self._groups)))
+        self._see(rows, new, scene, scene.hidden_foot[new])
 
-    def _vetoed(
-        self, j: int, taken: set[int], instances: Instances, scene: occlusion.Scene
-    ) -> bool:
-        same = self._groups[instances.class_ids] == self._groups[instances.class_ids[j]]
-        return any(
-            same[k]
-            and mask_ops.intersection(instances.masks, j, instances.masks, k)
-            > self.settings.veto_covered * scene.areas[j]
-            for k in taken
-        )
-
-    def _end(self, now_s: float) -> list[int]:
+    def _end(self) -> list[int]:
         """Age what was not seen; forget what is gone."""
-        ended: list[int] = []
-        keep: Bool = np.ones(len(self._tracks), bool)
-        for k, t in enumerate(self._tracks):
-            unseen_s = now_s - t.seen_s
-            if t.state == TrackState.TENTATIVE:
-                over = unseen_s > 0 and now_s - t.first_s > self.settings.confirm_s
-            else:
-                over = unseen_s > self.settings.max_lost_s
-                if t.instance < 0:
-                    t.state = TrackState.LOST
-            if over:
-                keep[k] = False
-                ended.append(t.id)
-        if ended:
-            self._tracks = [t for t, kept in zip(self._tracks, keep.tolist(), strict=True) if kept]
-            self._motion.keep(keep)
+        m, now_s = self._memory, self._now()
+        unseen_s = now_s - m.seen_s
+        tentative: Bool = m.state == TrackState.TENTATIVE
+        late: Bool = (unseen_s > 0) & (now_s - m.first_s > self.settings.confirm_s)
+        centre = self._motion.mean[:, :2]
+        gone: Bool = np.asarray((centre < 0).any(1) | (centre > self._size[::-1]).any(1))
+        most_s = np.where(gone, GONE_S, self.settings.max_lost_s)
+        over: Bool = np.asarray((tentative & late) | (~tentative & (unseen_s > most_s)))
+        m.state[~tentative & (m.instance < 0)] = TrackState.LOST
+        if not over.any():
+            return []
+        ended: list[int] = m.ids[over].tolist()
+        m.keep(~over)
+        self._motion.keep(~over)
+        kept = self._shapes.where(~over)
+        self._shapes = Shapes(kept.cells, kept.xs, (np.cumsum(~over) - 1)[kept.owners])
         return ended
 
-    def _same_group(self, instances: Instances) -> Bool:
-        ours = self._groups[[t.class_id for t in self._tracks]]
-        same: Bool = ours[:, None] == self._groups[instances.class_ids][None, :]
-        return same
-
-    def _where(self, holds: Callable[[Life], bool]) -> Bool:
-        return np.array([holds(t) for t in self._tracks], bool)
+    def _front_of(self, scene: Scene | None) -> I64:
+        """Row of the track that stands in front of each track and touches it most, or -1."""
+        m = self._memory
+        front: I64 = np.full(len(m), -1, np.int64)
+        if scene is not None and len(scene):
+            row_of: I64 = np.full(len(scene) + 1, -1, np.int64)
+            seen = np.flatnonzero(m.instance >= 0)
+            row_of[m.instance[seen]] = seen
+            front[seen] = row_of[scene.front[m.instance[seen]]]
+        return front
 
     def _now(self) -> float:
         return 0.0 if self._time_s is None else self._time_s
-
-
-def _chosen(instances: Instances, index: I64) -> Instances:
-    return Instances(
-        instances.boxes[index],
-        instances.scores[index],
-        instances.class_ids[index],
-        mask_ops.chosen(instances.masks, index),
-    )
-
-
-def _free(pairs: list[tuple[int, int]], shape: tuple[int, ...]) -> tuple[Bool, Bool]:
-    """Rows and columns that no pair has taken."""
-    rows: Bool = np.ones(shape[0], bool)
-    columns: Bool = np.ones(shape[1], bool)
-    for i, j in pairs:
-        rows[i], columns[j] = False, False
-    return rows, columns

@@ -50,6 +50,28 @@ def test_events_on_standard_output_and_all_else_on_standard_error(edge, scene, s
     assert "│ middle │ person │  1 │   1 │   0 │        │" in table
 
 
+def test_snapshots_are_sent_as_asked_on_the_command_line_or_in_the_config(
+    edge, scene, square_model, tmp_path
+):
+    path, config = scene(), tmp_path / "site.yaml"
+    rules = f"""snapshot_every_s: 2.0
+cameras:
+  scene:
+    source: {path}
+    lines: {{middle: {{a: [0.5, 0], b: [0.5, 1]}}}}
+"""
+    config.write_text(rules)
+    common = ("--model", square_model, "--quiet")
+    asked = edge("run", path, "--line", MIDDLE, "--snapshot-every", 2, *common)
+    assert edge("run", "--config", config, *common).out == asked.out
+    snapshots = [e for e in lines(asked.out) if e["type"] == "count_snapshot"]
+    assert [e["window"]["end"] for e in snapshots] == [2.0, 4.0, 6.0]
+    assert [e["coverage"] for e in snapshots] == [1.0, 1.0, 0.95]
+    more = edge("run", "--config", config, "--snapshot-every", 3, *common).out
+    assert [e["window"]["end"] for e in lines(more) if "window" in e] == [3.0, 6.0]
+    assert edge("run", path, "--line", MIDDLE, "--snapshot-every", 0, *common).code == 2
+
+
 def test_the_default_model_counts_people_in_the_sample_clip(edge, tmp_path):
     """The two counters on the right are passed within the first 40 frames."""
     events = tmp_path / "events.jsonl"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,8 +25,9 @@ from edge.testing import (
 )
 from edge.track.settings import TrackerSettings
 from edge.track.tracker import Tracker
-from edge.types import Stamp, TrackState
+from edge.types import Stamp, TrackFlag, TrackState
 
+RIGID = (False, True, True)  # of CLASS_GROUPS
 BAND = Band(height_share=0.0, min_px=3.0)
 DOWN = np.array([[100.0, 50.0], [100.0, 150.0]])  # its left-hand side is where x is larger
 
@@ -332,9 +334,10 @@ def test_a_tentative_track_that_ends_counts_nothing_and_is_forgotten():
     c = counter()
     for stamp, x in zip(stamps(0.1 * np.arange(5)), [130, 110, 90, 70, 50], strict=True):
         assert not c.update(stamp, *standing({1: (x, 100)}, state=TrackState.TENTATIVE))
+    assert c._passages
     c.update(Stamp(5, 0.5), *standing({}, ended=[1]))
-    assert not c._tentative
     assert not c._passages
+    assert not len(c._live)
 
 
 def test_predicted_feet_of_lost_tracks_never_count():
@@ -377,19 +380,167 @@ def test_20000_short_tracks_leave_nothing_behind():
             feet = {i + 1: (x, 60 + i % 20) for i in mine}
             tracks = standing(feet, [i + 1 for i in gone] if n == 0 else [], state)
             passed += len(c.update(Stamp(k + n, 0.1 * (k + n)), *tracks))
-            most = max(most, len(c._passages) + len(c._tentative))
+            most = max(most, len(c._passages), len(c._live))
     assert passed > 10_000
     assert most <= 40
     c.update(Stamp(4000, 400.0), *standing({}, ended=list(range(19981, 20001))))
     assert not c._passages
-    assert not c._tentative
+    assert not len(c._live)
+
+
+# What is taken back.
+
+
+def seen(c, k, x, inferred=False, class_id=0, state=TrackState.CONFIRMED):
+    """Events of one more sighting of track 1, a tenth of a second after the one before."""
+    tracks, instances = standing({1: (x, 100)}, class_id=class_id, state=state)
+    flags = np.full(1, TrackFlag.FOOT_INFERRED if inferred else 0, np.uint8)
+    return c.update(Stamp(k, 0.1 * k), replace(tracks, flags=flags), instances)
+
+
+def told(c, xs, inferred, **options):
+    return [e for k, x in enumerate(xs) for e in seen(c, k, x, k in inferred, **options)]
+
+
+def kinds(events):
+    return [(e.kind, e.direction, e.delta) for e in events]
+
+
+IN = ("line_crossed", "in", 1)
+IN_REVERTED = ("line_crossing_reverted", "in", -1)
+
+
+def test_a_passage_of_an_inferred_foot_is_taken_back_when_the_real_one_never_passed():
+    c = counter()
+    events = told(c, [140, 130, 120, 80, 75, 70, 118, 117, 116, 115, 114], {3, 4, 5})
+    assert kinds(events) == [IN, IN_REVERTED]
+    wrong, undone = events
+    assert (c.totals.count_in, c.totals.count_out) == (0, 0)
+    assert undone.totals == c.totals
+    assert undone.track == wrong.track
+    assert (undone.media_s, undone.frame) == (wrong.media_s, wrong.frame)
+    assert undone.decided.frame > 6
+    # What comes later counts as ever.
+    later = [e for k in range(11, 31) for e in seen(c, k, 140 - 4 * (k - 11))]
+    assert kinds(later) == [IN]
+    assert not c._live.records["is_open"].any()
+
+
+def test_a_passage_back_counts_once_a_real_foot_was_beyond_the_line():
+    c = counter()
+    events = told(c, [140, 130, 120, 80, 75, 70, 65, 60, 80, 118, 120, 122, 124], {3, 4, 5})
+    assert kinds(events) == [IN, ("line_crossed", "out", 1)]
+
+
+def test_inferred_feet_prove_nothing_and_take_nothing_back():
+    c = counter()
+    events = told(c, [140, 130, 120, 80, 75, 70, 118, 117, 116, 115, 114], range(3, 11))
+    assert kinds(events) == [IN, ("line_crossed", "out", 1)]
+    assert c._live.records["is_open"].all()
+
+
+def test_a_real_foot_within_the_band_decides_nothing():
+    c = counter()
+    events = told(c, [140, 130, 120, 80, 75, 98, 98, 98, 118, 117, 116, 115], {3, 4})
+    assert kinds(events) == [IN, IN_REVERTED]
+
+
+def test_what_is_taken_back_before_the_track_is_confirmed_is_not_told():
+    c = counter()
+    xs = [140, 130, 120, 80, 75, 70, 118, 117, 116, 115]
+    assert told(c, xs, {3, 4, 5}, state=TrackState.TENTATIVE) == []
+    assert seen(c, 10, 114) == []
+    assert not c._passages
+
+
+def test_a_change_of_class_counts_the_last_passage_anew():
+    c = counter()
+    first = told(c, [140 - 4 * k for k in range(21)], (), class_id=CAR)
+    later = [e for k in range(21, 25) for e in seen(c, k, 60, class_id=TRUCK)]
+    assert kinds(first) == [IN]
+    assert kinds(later) == [IN_REVERTED, IN]
+    undone, anew = later
+    assert undone.track == first[0].track
+    assert undone.totals.by_class == {CAR: (0, 0)}
+    assert (anew.track.class_id, anew.decided.frame) == (TRUCK, 21)
+    assert (anew.media_s, anew.frame, anew.track.foot) == (
+        first[0].media_s,
+        first[0].frame,
+        first[0].track.foot,
+    )
+    assert c.totals.by_class == {CAR: (0, 0), TRUCK: (1, 0)}
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), [
+    (CAR, TRUCK, [IN, IN_REVERTED]),  # of a class that does not count
+    (TRUCK, CAR, [IN]),  # of one that does, after all
+])  # fmt: skip
+def test_a_change_between_classes_that_count_and_others(before, after, expected):
+    c = counter(class_ids={CAR})
+    events = told(c, [140 - 4 * k for k in range(21)], (), class_id=before)
+    events += [e for k in range(21, 25) for e in seen(c, k, 60, class_id=after)]
+    assert kinds(events) == expected
+    assert c.totals.count_in == (after == CAR)
+
+
+def test_only_the_last_passage_of_a_track_is_remembered():
+    c = counter()
+    xs = [140 - 4 * abs(20 - k % 40) for k in range(200)]
+    events = told(c, xs, ())
+    assert len(events) > 8
+    assert [len(p) for p in c._passages.values()] == [1]
+    assert len([e for e in seen(c, 200, xs[-1], class_id=CAR) if e.delta < 0]) == 1
+
+
+steps = st.tuples(
+    st.sampled_from([-60, -30, -4, 0, 4, 30, 60]),  # from the line, pixels
+    st.booleans(),  # inferred
+    st.sampled_from([PERSON, CAR]),
+    st.booleans(),  # seen
+)
+
+
+@given(
+    st.lists(st.dictionaries(st.integers(1, 3), steps), max_size=60),
+    st.sampled_from([None, {CAR}]),
+    st.integers(3, 20),
+)
+def test_the_totals_are_the_sum_of_all_deltas_whatever_happens(film, class_ids, life):
+    c = counter(class_ids=class_ids)
+    sums, by_class = {"in": 0, "out": 0}, {}
+    for k, sightings in enumerate(film):
+        age = k // life * 3  # all tracks end together, and others begin
+        at = {age + n: s for n, s in sightings.items()}
+        feet = {i: (100 + s[0], 100) for i, s in at.items()}
+        ended = range(age - 2, age + 1) if k % life == 0 and age else []
+        state = TrackState.TENTATIVE if k % life < 2 else TrackState.CONFIRMED
+        tracks, instances = standing(feet, ended, state)
+        mine = [at[i] for i in tracks.ids.tolist()]
+        tracks = replace(
+            tracks,
+            flags=np.array([8 * s[1] for s in mine], np.uint8),
+            class_ids=np.array([s[2] for s in mine], np.int32),
+            instance=np.array([n if s[3] else -1 for n, s in enumerate(mine)], np.int32),
+        )
+        for e in c.update(Stamp(k, 0.1 * k), tracks, instances):
+            sums[e.direction] += e.delta
+            key = e.track.class_id, e.direction
+            by_class[key] = by_class.get(key, 0) + e.delta
+            assert (e.totals.count_in, e.totals.count_out) == (sums["in"], sums["out"])
+            assert min(*sums.values(), *by_class.values()) >= 0
+            for class_id, counts in e.totals.by_class.items():
+                assert counts == tuple(by_class.get((class_id, d), 0) for d in ("in", "out"))
+            assert class_ids is None or e.track.class_id in class_ids
+        assert len(c._passages) <= len(c._live) <= 3
+        assert all(len(p) == 1 for p in c._passages.values()) or state == TrackState.TENTATIVE
+    assert (c.totals.count_in, c.totals.count_out) == (sums["in"], sums["out"])
 
 
 # Synthetic scene -> tracker -> counter.
 
 
 def counted(actors, line, times_s, noise=None, seed=0):
-    t = Tracker(TrackerSettings(), CLASS_GROUPS)
+    t = Tracker(TrackerSettings(), CLASS_GROUPS, RIGID)
     c = LineCounter("gate", line, None, Band())
     for stamp, instances, _ in frames(actors, times_s, noise=noise, seed=seed):
         c.update(stamp, t.update(stamp, instances), instances)

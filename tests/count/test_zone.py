@@ -8,13 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import rectangles, stamps, standing
 
+from edge.count.crowd import Crowd, Overcrowding
 from edge.count.line import Band
 from edge.count.zone import ZoneCounter, ZoneTimes
-from edge.testing import CAR, CLASS_GROUPS, PERSON, Actor, Noise, frames, times, zone_counts
+from edge.testing import (
+    CAR,
+    CLASS_GROUPS,
+    PERSON,
+    TRUCK,
+    Actor,
+    Noise,
+    frames,
+    times,
+    zone_counts,
+)
 from edge.track.settings import TrackerSettings
 from edge.track.tracker import Tracker
 from edge.types import Stamp, TrackState
 
+RIGID = (False, True, True)  # of CLASS_GROUPS
 BAND = Band(height_share=0.0, min_px=4.0)
 SQUARE = np.array([[100.0, 100.0], [200.0, 100.0], [200.0, 200.0], [100.0, 200.0]])
 
@@ -118,14 +130,15 @@ def test_vanishing_inside_is_an_exit_at_the_last_sighting():
     assert leave.dwell_s == pytest.approx(1.0)
     assert leave.track.track_id == 1
     assert c.occupancy == 0
-    assert not c._stays
+    assert not len(c._live)
+    assert not c._vanished
 
 
 def test_vanishing_outside_is_nothing():
     c = counter()
     watched([50.0] * 5, every(0.1, 5), c)
     assert c.update(Stamp(5, 0.5), *standing({}, ended=[1])) == []
-    assert not c._stays
+    assert not len(c._live)
 
 
 def test_predicted_and_tentative_tracks_neither_enter_nor_leave():
@@ -157,6 +170,87 @@ def test_the_share_of_the_zone_under_masks():
     for k in range(10):
         events += c.update(Stamp(k, 0.1 * k), tracks, instances)
     assert events[0].area_fraction == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_share_is_of_the_classes_that_count():
+    c = counter(class_ids={PERSON})
+    tracks, _ = standing({1: (150, 150)})
+    instances = rectangles([(0, 0, 20, 20), (100, 100, 150, 200)], class_ids=[PERSON, CAR])
+    events = []
+    for k in range(5):
+        events += c.update(Stamp(k, 0.1 * k), tracks, instances)
+    assert [e.area_fraction for e in events] == [0.0]
+
+
+def test_a_flicker_neither_loses_nor_restarts_a_stay():
+    c = counter(dwell_s=2.0)
+    events = []
+    for k in range(31):
+        is_lost = k % 5 in (1, 2, 3)
+        state = TrackState.LOST if is_lost else TrackState.CONFIRMED
+        seen = standing({1: (150, 150)}, state=state, is_seen=not is_lost)
+        events += c.update(Stamp(k, 0.1 * k), *seen)
+    assert kinds(events) == ["entered", "dwell"]
+    assert events[0].media_s == 0.0
+    assert c.occupancy == 1
+
+
+def test_who_changes_class_inside_leaves_in_the_class_in_which_it_entered():
+    c = counter(class_ids={CAR})
+    events = []
+    for k in range(30):
+        x, class_id = (150 if k < 20 else 250), (CAR if k < 10 else TRUCK)
+        events += c.update(Stamp(k, 0.1 * k), *standing({1: (x, 150)}, class_id=class_id))
+    assert kinds(events) == ["entered", "exited"]
+    assert events[1].dwell_s == pytest.approx(2.0)
+    assert c.totals.by_class == {CAR: (1, 1)}
+
+
+def crowded(crowd, occupancies, step_s=0.1):
+    """What is said while so many tracks stand inside."""
+    c = ZoneCounter("yard", SQUARE, None, BAND, ZoneTimes(0.3, 0.5, None), crowd)
+    events = []
+    for k, n in enumerate(occupancies):
+        ended = range(n + 1, occupancies[k - 1] + 1) if k else ()
+        feet = {i + 1: (110 + 20 * i, 150) for i in range(n)}
+        events += c.update(Stamp(k, step_s * k), *standing(feet, list(ended)))
+    return [e for e in events if e.kind in ("zone_occupancy", *OVER)]
+
+
+OVER = ("overcrowding_started", "overcrowding_ended")
+
+
+def test_overcrowding_by_tracks_is_told_once_and_ended_once():
+    events = crowded(Crowd(tracks=3), [2] * 10 + [3] * 20 + [2] * 20)
+    assert [e.kind for e in events] == [*OVER]
+    started, ended = events
+    assert (started.track, started.delta, started.direction) == (None, 0, "")
+    assert (started.occupancy, ended.occupancy) == (3, 2)
+    assert started.media_s == pytest.approx(1.3)  # when the third had entered for good
+    assert started.decided.media_s == pytest.approx(1.6)
+    assert ended.decided.media_s == pytest.approx(3.5)
+
+
+def test_a_short_crowd_is_none():
+    assert crowded(Crowd(tracks=3), [2] * 10 + [3] * 5 + [2] * 20) == []
+
+
+def test_overcrowding_by_area_has_slack():
+    rule = Overcrowding(Crowd(area_share=0.5), 0.0, 0.0)
+    shares = [0.4, 0.5, 0.46, 0.5, 0.44, 0.46]
+    changes = [rule.update(Stamp(k, float(k)), 0, s) for k, s in enumerate(shares)]
+    assert changes == [None, (True, Stamp(1, 1.0)), None, None, (False, Stamp(4, 4.0)), None]
+    assert Crowd(area_share=0.5).is_limited
+    assert not Crowd(every_s=3.0).is_limited
+
+
+def test_occupancy_is_told_at_intervals():
+    events = crowded(Crowd(every_s=1.0), [1] * 35)
+    assert [e.media_s for e in events] == pytest.approx([0.0, 1.0, 2.0, 3.0])
+    assert [e.occupancy for e in events] == [0, 1, 1, 1]
+    assert {e.kind for e in events} == {"zone_occupancy"}
+    after_a_gap = crowded(Crowd(every_s=1.0), [1] * 4, step_s=2.5)
+    assert [e.media_s for e in after_a_gap] == [0.0, 2.5, 5.0, 7.5]
 
 
 # Anything may happen: the books must balance.
@@ -197,10 +291,11 @@ def test_20000_short_tracks_leave_nothing_behind():
     for k in range(2000):
         mine, gone = range(10 * k + 1, 10 * k + 11), range(10 * k - 9, 10 * k + 1) if k else []
         c.update(Stamp(k, float(k)), *standing({i: (150, 150) for i in mine}, list(gone)))
-        most = max(most, len(c._stays))
+        most = max(most, len(c._live), len(c._vanished))
     assert most == 10
     c.update(Stamp(2000, 2000.0), *standing({}, list(mine)))
-    assert not c._stays
+    assert not len(c._live)
+    assert not c._vanished
     assert c.occupancy == 0
 
 
@@ -220,7 +315,7 @@ VISITS = [
 @pytest.mark.parametrize("noise", [Noise(), Noise(misses=0.05, jitter_px=0.7)])
 def test_the_true_counts_of_a_yard_at_any_frame_rate(fps, noise):
     assert zone_counts(VISITS, YARD) == 4
-    t = Tracker(TrackerSettings(), CLASS_GROUPS)
+    t = Tracker(TrackerSettings(), CLASS_GROUPS, RIGID)
     c = ZoneCounter("yard", YARD, None, Band(), ZoneTimes())
     for stamp, instances, _ in frames(VISITS, times(13, fps), noise=noise):
         c.update(stamp, t.update(stamp, instances), instances)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import ShapeError
-from edge.events import DeviceInfo, Encoder, Event, RuleInfo, SourceInfo, dumps, json_schema
+from edge.events import DeviceInfo, Encoder, Event, RuleInfo, SourceInfo, Window, dumps, json_schema
 from edge.types import CountEvent, Stamp, Totals, TrackFacts, TrackFlag
 
 CLASSES = ("person", "car")
@@ -83,6 +83,9 @@ EVENTS = {
     "zone_exited": zone_event("zone_exited", "out", 1, dwell_s=3.25),
     "zone_dwell": zone_event("zone_dwell", dwell_s=10.0),
     "zone_occupancy": zone_event("zone_occupancy", track=None),
+    "overcrowding_started": zone_event("overcrowding_started", track=None),
+    "overcrowding_ended": zone_event("overcrowding_ended", track=None),
+    "line_crossing_reverted": replace(CROSSED, kind="line_crossing_reverted", delta=-1),
 }
 
 
@@ -102,7 +105,56 @@ def test_zone_facts_say_what_is_known():
         "zone_exited": {**inside, "dwell_s": 3.25},
         "zone_dwell": {**inside, "dwell_s": 10.0},
         "zone_occupancy": inside,
+        "overcrowding_started": inside,
+        "overcrowding_ended": inside,
+        "line_crossing_reverted": None,
     }
+
+
+def test_a_correction_names_the_event_that_was_wrong():
+    run = encoder()
+    other = replace(CROSSED, track=replace(TRACK, track_id=9))
+    undone = replace(CROSSED, kind="line_crossing_reverted", delta=-1)
+    first, _, second = (run.encode(e) for e in (CROSSED, other, CROSSED))
+    wrong = run.encode(undone)
+    assert wrong["corrects"] == second["event_id"] != first["event_id"]
+    assert (wrong["count"]["delta"], wrong["rule"]["direction"]) == (-1, "in")
+    assert wrong["time"] == second["time"]
+    anew = run.encode(CROSSED)
+    again = run.encode(undone)
+    assert again["corrects"] == anew["event_id"]
+    assert len({e["event_id"] for e in (first, second, wrong, anew, again)}) == 5
+
+
+def test_a_snapshot_says_of_which_window():
+    run = encoder()
+    window = Window(0.0, 60.0, 0.987654)
+    event = run.snapshot("entrance", window, Stamp(1801, 60.0333), CROSSED.totals)
+    VALIDATOR.validate(event)
+    Event.model_validate(event)
+    assert list(event)[4:] == ["time", "source", "rule", "count", "window", "coverage", "device"]
+    assert event["window"] == {"start": 0.0, "end": 60.0}
+    assert event["coverage"] == 0.9877
+    assert event["time"] == {"media_s": 60.0, "frame": 1801}
+    assert (event["count"]["delta"], event["count"]["in"], event["count"]["out"]) == (0, 41, 37)
+    ids = {
+        event["event_id"],
+        run.snapshot("hall", window, Stamp(1801, 60.0333), Totals(0, 0))["event_id"],
+        run.snapshot("entrance", Window(60, 120, 1), Stamp(1, 120.0), Totals(0, 0))["event_id"],
+    }
+    assert len(ids) == 3
+    again = encoder().snapshot("entrance", window, Stamp(1801, 60.0333), Totals(0, 0))
+    assert again["event_id"] == event["event_id"]
+    ended = run.snapshot("entrance", Window(60, 120, 0.5), Stamp(2700, 90.0), Totals(0, 0))
+    assert ended["time"] == {"media_s": 90.0, "frame": 2700}
+
+
+def test_who_stands_in_front_and_how_many_share_an_instance():
+    track = replace(TRACK, group_size=3, in_front=12, flags=TrackFlag.MERGED)
+    event = encoder().encode(replace(CROSSED, track=track))
+    Event.model_validate(event)
+    assert event["quality"]["group_size"] == 3
+    assert event["object"]["mask"]["occluded_by"] == ["door-1:1:12"]
 
 
 def test_the_first_and_the_last_event():
@@ -226,6 +278,8 @@ tracks = st.builds(
     visible=share,
     flags=st.integers(0, 15),
     area_px=st.integers(0, 10**7),
+    group_size=st.integers(1, 9),
+    in_front=st.integers(0, 5),
 )
 
 
@@ -236,16 +290,22 @@ def histories(draw) -> list[CountEvent]:
     events = []
     for frame in range(draw(st.integers(0, 8))):
         kind = draw(st.sampled_from(sorted(EVENTS)))
-        rule_id = "entrance" if kind == "line_crossed" else "hall"
+        rule_id = "entrance" if kind.startswith("line") else "hall"
         track = draw(tracks)
         direction = {
             "line_crossed": draw(st.sampled_from(["in", "out"])),
+            "line_crossing_reverted": draw(st.sampled_from(["in", "out"])),
             "zone_entered": "in",
             "zone_exited": "out",
         }.get(kind, "")
         ins, outs = counts[rule_id].get(track.class_id, (0, 0))
+        delta = int(bool(direction))
+        if kind == "line_crossing_reverted":
+            if not (ins if direction == "in" else outs):
+                continue
+            delta = -1
         if direction:
-            added = (ins + (direction == "in"), outs + (direction == "out"))
+            added = (ins + delta * (direction == "in"), outs + delta * (direction == "out"))
             counts[rule_id][track.class_id] = added
         by_class = dict(counts[rule_id])
         totals = Totals(
@@ -259,9 +319,9 @@ def histories(draw) -> list[CountEvent]:
                 frame,
                 Stamp(frame, draw(st.floats(0, 1e6))),
                 direction,
-                int(bool(direction)),
+                delta,
                 totals,
-                None if kind == "zone_occupancy" else track,
+                None if kind.startswith(("zone_occ", "over")) else track,
                 draw(st.floats(0, 1e5)),
                 draw(st.integers(0, 100)),
                 draw(share),

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.events import Window, Windows
+from edge.types import Stamp
+
+
+def of(times_s, every_s=10.0):
+    """Windows that end before each frame, and the last one."""
+    windows, ended = Windows(every_s), []
+    for k, time_s in enumerate(times_s):
+        ended += windows.update(Stamp(k, time_s))
+    return ended, windows.close()
+
+
+def every(step_s, start_s, end_s):
+    return [start_s + k * step_s for k in range(round((end_s - start_s) / step_s))]
+
+
+def test_a_steady_stream_is_covered():
+    ended, last = of(every(0.1, 0, 25))
+    assert ended == [Window(0, 10, pytest.approx(1)), Window(10, 20, pytest.approx(1))]
+    assert last == Window(20, 30, pytest.approx(0.49))
+
+
+def test_a_frame_at_the_end_of_a_window_belongs_to_the_next():
+    windows = Windows(10.0)
+    assert [len(windows.update(Stamp(k, 0.5 * k))) for k in range(22)] == [*[0] * 20, 1, 0]
+
+
+def test_a_source_without_frames_has_no_windows():
+    assert of([]) == ([], None)
+    assert of([3.0]) == ([], Window(0, 10, 0.0))
+
+
+def test_the_time_before_the_first_frame_was_not_seen():
+    ended, _ = of(every(0.1, 4, 11))
+    assert ended == [Window(0, 10, pytest.approx(0.6))]
+
+
+def test_gaps_were_not_seen_and_windows_without_any_frame_are_one():
+    ended, last = of([*every(0.1, 0, 5), *every(0.1, 47, 52)])
+    assert ended == [
+        Window(0, 10, pytest.approx(0.49)),
+        Window(10, 40, 0.0),
+        Window(40, 50, pytest.approx(0.3)),
+    ]
+    assert last == Window(50, 60, pytest.approx(0.19))
+
+
+def test_what_a_gap_is_depends_on_the_frame_rate():
+    assert of([*every(0.1, 0, 5), *every(0.1, 5.8, 11)])[0][0].coverage == pytest.approx(1)
+    assert of([*every(0.1, 0, 5), *every(0.1, 6.1, 11)])[0][0].coverage == pytest.approx(0.88)
+    slow = [*every(0.5, 0, 5), *every(0.5, 6.9, 11)]  # at two frames a second, 2.4 s are no gap
+    assert of(slow)[0][0].coverage == pytest.approx(1)
+    assert of(every(3.0, 0, 31))[0][0].coverage == pytest.approx(1)
+
+
+def test_frames_out_of_order_change_nothing():
+    times_s = [*every(0.1, 0, 5), 2.0, 4.9, *every(0.1, 5, 11)]
+    assert of(times_s)[0] == [Window(0, 10, pytest.approx(1))]
+
+
+def test_a_jump_of_years_is_one_window():
+    ended, last = of([0.0, 0.1, 0.2, 1e9])
+    assert len(ended) == 2
+    assert ended[1].coverage == 0.0
+    assert last.start_s <= 1e9 < last.end_s
+
+
+@given(
+    st.lists(st.floats(0.01, 30), max_size=60),
+    st.floats(-20, 50),
+    st.sampled_from([1.0, 7.5, 60.0]),
+)
+def test_windows_follow_each_other_and_shares_are_shares(steps_s, start_s, every_s):
+    times_s = [start_s]
+    for step_s in steps_s:
+        times_s.append(times_s[-1] + step_s)
+    ended, last = of(times_s, every_s)
+    chain = [*ended, last]
+    assert all(a.end_s == b.start_s for a, b in pairwise(chain))
+    assert all(0 <= w.coverage <= 1 for w in chain)
+    assert all(a.coverage or b.coverage for a, b in pairwise(ended[1:]))
+    assert chain[0].start_s <= max(0.0, start_s)
+    assert last.start_s <= times_s[-1] + 1e-6 < last.end_s + 1e-6
+    whole_s = sum(w.coverage * (w.end_s - w.start_s) for w in chain)
+    assert whole_s <= times_s[-1] - times_s[0] + 1e-6
