@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import rectangles
 
 from edge import masks
 from edge.draw import (
+    MASK_OPACITY,
     PALETTE,
     LineOverlay,
     Overlay,
@@ -14,6 +16,7 @@ from edge.draw import (
     ZoneOverlay,
     colour,
     draw,
+    draw_instances,
     in_direction,
 )
 from edge.types import F32, U8, Instances, Stamp, Tracks, TrackState
@@ -53,6 +56,8 @@ def scene(
         class_shares=zero,
         ages_s=zero,
         hits=np.ones(n, np.int32),
+        group_sizes=np.ones(n, np.int32),
+        in_front=np.zeros(n, np.int64),
     )
     return instances, tracks
 
@@ -241,3 +246,16 @@ def test_trails_of_lost_tracks_fade():
     lost = scene(100, 500, [(20, 10, 30, 50)], [TrackState.LOST])[1]
     assert len(trails.update(Stamp(1, 0.5), lost)[1]) == 1
     assert trails.update(Stamp(2, 1.5), lost) == {}
+
+
+def test_instances_in_the_colours_of_their_numbers():
+    image = np.full((240, 320, 3), 90, np.uint8)
+    before = image.copy()
+    found = rectangles([(40, 60, 80, 160), (200, 60, 240, 160)])
+    picture = draw_instances(image, found, ["#1", "#2"])
+    assert (image == before).all()
+    for k, x in enumerate((60, 220)):
+        blend = np.rint(90 + MASK_OPACITY * (np.array(colour(k + 1)) - 90))
+        assert np.abs(picture[110, x] - blend).max() <= 1
+    assert (picture[200:] == 90).all()
+    assert (draw_instances(image, rectangles([]), []) == image).all()

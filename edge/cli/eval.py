@@ -10,15 +10,18 @@ from typing import Annotated
 import typer
 
 from edge.cli.eval_output import (
+    OptionalJson,
     count_table,
     give,
+    mask_json,
     mask_tables,
     match_table,
+    track_json,
     track_table,
     truth_table,
     write,
 )
-from edge.cli.eval_pictures import opened_segmenter, predicted, write_overlays
+from edge.cli.eval_pictures import model_setting, opened_segmenter, predicted, write_overlays
 from edge.config import parse_line_option
 from edge.errors import ConfigError
 from edge.evaluate import coco, counts, crossings, trackfiles, tracks
@@ -27,21 +30,28 @@ from edge.evaluate.masks import mask_quality
 app = typer.Typer(help="Quality against ground truth: masks, tracks, counts.", no_args_is_help=True)
 
 JsonOption = Annotated[
-    str, typer.Option("--json", metavar="FILE|-", help="Also write JSON; - only, to stdout.")
+    str,
+    typer.Option(
+        "--json", metavar="[FILE|-]", help="Also write JSON to FILE; alone or -: only, to stdout."
+    ),
 ]
 
 
-@app.command("masks")
+@app.command("masks", cls=OptionalJson)
 def masks_command(  # noqa: PLR0913
     truth: Annotated[Path, typer.Option(help="COCO instances JSON.")],
     images: Annotated[
         Path | None, typer.Option(help="Folder of its pictures; default: where it lies.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Name in the catalogue, or ONNX file.")] = "",
+    model: Annotated[
+        str | None, typer.Option(help="Name in the catalogue, or ONNX file; default: the default.")
+    ] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="COCO results to judge instead of a model.")
     ] = None,
-    input_size: Annotated[int, typer.Option(min=32, help="Longest side, pixels.")] = 640,
+    input_size: Annotated[
+        int | None, typer.Option(min=32, help="Longest side, pixels; default: the model's own.")
+    ] = None,
     provider: Annotated[str, typer.Option(help="Where the model runs.")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the model.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="First so many pictures; 0: all.")] = 0,
@@ -54,85 +64,88 @@ def masks_command(  # noqa: PLR0913
     ] = None,
     json_file: JsonOption = "",
 ) -> None:
-    """Judge instance masks: AP, mask IoU, Dice, boundary IoU, precision and recall."""
-    if bool(model) == bool(predictions):
-        raise ConfigError("edge eval masks: expected either --model or --predictions")
+    """Judge instance masks: AP, mask IoU, Dice, boundary IoU, merged neighbours, confusion."""
+    if model and predictions:
+        raise ConfigError("edge eval masks: expected either --model or --predictions, got both")
     if overlays and boxes_only:
         raise ConfigError("edge eval masks: expected --overlays without --boxes-only, got both")
     dataset, folder = coco.read_json(truth), images or truth.parent
-    if model:
+    setting: dict[str, object] = {"predictions": str(predictions), "limit": limit}
+    if predictions is None:
         segmenter = opened_segmenter(model, provider, threads, input_size)
+        setting = model_setting(segmenter) | {"limit": limit}
         scope = coco.truth_from(dataset, segmenter.class_names, limit)
         found = predicted(segmenter, scope, folder, not boxes_only)
     else:
         scope = coco.truth_from(dataset, None, limit)
-        raw = coco.read_json(predictions or Path())
+        raw = coco.read_json(predictions)
         found = coco.checked_predictions(raw, dataset, not boxes_only)
     if save_predictions:
         write(save_predictions, json.dumps(found))
     quality = mask_quality(scope, found, not boxes_only)
     if overlays:
         write_overlays(overlays, scope, found, quality, folder)
-    setting = {"model": model or str(predictions), "input_size": input_size, "limit": limit}
-    give(json_file, asdict(quality) | {"setting": setting}, mask_tables(quality), quality.notes)
+    give(json_file, mask_json(quality, setting), mask_tables(quality), quality.notes)
 
 
-@app.command("tracks")
+@app.command("tracks", cls=OptionalJson)
 def tracks_command(  # noqa: PLR0913
     truth: Annotated[Path, typer.Option(help="Ground truth, or a folder of *.txt.")],
     tracked: Annotated[
         Path, typer.Option("--tracks", help="Tracks, or a folder with the same names.")
     ],
     form: Annotated[
-        str, typer.Option("--format", metavar="mot|mots", help="MOTChallenge boxes or MOTS masks.")
-    ] = "mot",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="mots|mot",
+            help="MOTS masks or MOTChallenge boxes; default: what the truth looks like.",
+        ),
+    ] = None,
     frame_offset: Annotated[int, typer.Option(help="Added to the tracks' frame numbers.")] = 0,
     ignore_region: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="x1,y1,x2,y2", help="Pixels; unmatched boxes standing there are dropped (mot)."
+            metavar="x1,y1,x2,y2",
+            help="Pixels; unmatched boxes that stand there, or masks mostly there, are dropped.",
         ),
     ] = None,
     drop_flagged: Annotated[
-        bool, typer.Option(help="Drop boxes on truth with flag 0 (mot); TrackEval counts them.")
-    ] = False,
+        bool,
+        typer.Option(
+            "--drop-flagged/--count-flagged",
+            help="Boxes on truth with flag 0 are dropped, or, as in TrackEval, wrong (mot).",
+        ),
+    ] = True,
     json_file: JsonOption = "",
 ) -> None:
-    """Judge tracks: HOTA, IDF1, MOTA (sMOTSA for masks), identity switches."""
-    if form not in ("mot", "mots"):
-        raise ConfigError(f"--format: expected mot or mots, got '{form}'")
-    if form == "mots" and (ignore_region or drop_flagged):
-        raise ConfigError("--ignore-region, --drop-flagged: expected --format mot, got mots")
+    """Judge tracks: HOTA, IDF1, MOTA (MOTSA, sMOTSA for masks), switches; by class and sequence."""
+    if form not in ("mot", "mots", None):
+        raise ConfigError(f"--format: expected mots or mot, got '{form}'")
     pairs = _file_pairs(truth, tracked)
+    form = form or trackfiles.track_format(pairs[0][0])
     regions = [_region(text) for text in ignore_region or []]
-    if form == "mot":
-        overlaps = [
-            tracks.box_overlaps(
-                trackfiles.read_boxes(a),
-                trackfiles.read_boxes(b),
-                frame_offset,
-                regions,
-                drop_flagged,
-            )
-            for a, b in pairs
-        ]
-        qualities = {"all": tracks.track_quality(overlaps)}
-    else:
-        rows = [(trackfiles.read_masks(a), trackfiles.read_masks(b)) for a, b in pairs]
-        qualities = {
-            name: tracks.track_quality(
-                [tracks.mask_overlaps(a, b, class_id, frame_offset) for a, b in rows]
-            )
-            for class_id, name in trackfiles.CLASS_NAMES.items()
-            if any((a.class_ids == class_id).any() for a, _ in rows)
-        }
-    if not any(q.truth_boxes for q in qualities.values()):
+    overlaps: dict[str, dict[str, list[tracks.FrameOverlap]]] = {}  # class, sequence
+    for a, b in pairs:
+        name = _sequence_name(a)
+        if form == "mot":
+            rows = trackfiles.read_boxes(a), trackfiles.read_boxes(b)
+            found = tracks.box_overlaps(*rows, frame_offset, regions, drop_flagged)
+            overlaps.setdefault("all", {})[name] = found
+            continue
+        masks = trackfiles.read_masks(a), trackfiles.read_masks(b)
+        trackfiles.refuse_shared_pixels(b, masks[1])
+        for class_id, class_name in trackfiles.CLASS_NAMES.items():
+            found = tracks.mask_overlaps(*masks, class_id, frame_offset, regions)
+            overlaps.setdefault(class_name, {})[name] = found
+    judged = {name: tracks.track_qualities(its) for name, its in overlaps.items()}
+    judged = {name: q for name, q in judged.items() if q[0].truth_boxes}
+    if not judged:
         raise ConfigError(f"{truth}: expected objects to compare with, got none")
-    found = {name: asdict(q) for name, q in qualities.items()}
-    give(json_file, found, [track_table(qualities, "sMOTSA" if form == "mots" else "sMOTA")])
+    give(json_file, track_json(judged, form == "mots"), [track_table(judged, form == "mots")])
 
 
-@app.command("counts")
+@app.command("counts", cls=OptionalJson)
 def counts_command(  # noqa: PLR0913
     events: Annotated[Path | None, typer.Option(help="Events to judge, JSON Lines.")] = None,
     truth: Annotated[
@@ -194,6 +207,14 @@ def _file_pairs(truth: Path, tracked: Path) -> list[tuple[Path, Path]]:
             f"got none for {', '.join(missing) or 'any'}"
         )
     return [(truth / n, tracked / n) for n in names]
+
+
+def _sequence_name(truth: Path) -> str:
+    """`kitti/0012.txt` -> `0012`; MOTChallenge's `MOT17-02/gt/gt.txt` -> `MOT17-02`."""
+    if truth.name != "gt.txt":
+        return truth.stem
+    folder = truth.absolute().parent
+    return folder.parent.name if folder.name == "gt" else folder.name
 
 
 def _region(text: str) -> tuple[float, float, float, float]:

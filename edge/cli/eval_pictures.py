@@ -25,7 +25,9 @@ OVERLAYS = 8  # so many of the worst pictures, and of the best
 MAX_INSTANCES = 100  # of a picture, as COCO's AP allows
 
 
-def opened_segmenter(model: str, provider: str, threads: int | None, input_size: int) -> Any:
+def opened_segmenter(
+    model: str | None, provider: str, threads: int | None, input_size: int | None
+) -> Any:
     """The segmenter as AP wants it: nearly every instance, doubtful ones too."""
     from edge import build
 
@@ -39,6 +41,15 @@ def opened_segmenter(model: str, provider: str, threads: int | None, input_size:
         strict_provider=False,
         every_class=True,
     )
+
+
+def model_setting(segmenter: Any) -> dict[str, object]:
+    """What was run, and how, for the record."""
+    return {
+        "model": segmenter.session.file.path.name,
+        "provider": segmenter.session.provider,
+        "input_size": segmenter.longest_px,
+    }
 
 
 def predict(segmenter: Any, image: U8) -> Instances:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -15,19 +17,22 @@ from edge.cli.options import (
     ClassesOption,
     ConfigOption,
     LineOption,
+    SnapshotOption,
     ZoneOption,
     camera_name,
     combined,
 )
 from edge.cli.report import ProgressOutput, console, totals_table
-from edge.cli.run import named, stop_on_signal, warnings
-from edge.config import Config
+from edge.cli.run import check_not_overwritten, stop_on_signal, warnings
+from edge.config import Camera, Config, load
+from edge.errors import ConfigError, SinkError
 from edge.outputs import EventsOutput, Output
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.tracks import TracksFormat, TracksSink, tracks_format
 from edge.sources.detections import DetectionsFile
 
 EXAMPLE = "Example: edge track street.jsonl.gz --line gate=0.5,0,0.5,1 --events - --out tracks.txt"
+MOT_SUFFIXES = (".csv", ".mot", ".mot.txt")
 
 
 def track(  # noqa: PLR0913
@@ -35,11 +40,19 @@ def track(  # noqa: PLR0913
         list[Path], typer.Argument(metavar="DETECTIONS.jsonl[.gz]...", help="Recorded instances.")
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="TRACKS.txt", help="Tracks; several inputs: one each.")
+        Path | None,
+        typer.Option(
+            metavar="TRACKS.txt|DIR", help="Tracks; in a folder each file is named as its input."
+        ),
     ] = None,
     track_format: Annotated[
-        str, typer.Option("--format", metavar="mots|mot", help="Masks, or MOTChallenge boxes.")
-    ] = "mots",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="mots|mot",
+            help="MOTS masks, or MOTChallenge boxes; default: boxes for .csv and .mot.txt.",
+        ),
+    ] = None,
     config_file: ConfigOption = None,
     line: LineOption = None,
     zone: ZoneOption = None,
@@ -47,10 +60,20 @@ def track(  # noqa: PLR0913
     events: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Events as JSON Lines.")
     ] = None,
+    snapshot_every: SnapshotOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
 ) -> None:
     """Replay detections that `edge run --save-detections` recorded: same input, same events."""
-    form = tracks_format("--format", track_format)
+    form = tracks_format("--format", track_format) if track_format else format_of(out)
+    targets = _targets(out, detections)
+    for path in detections:
+        check_not_overwritten(str(path), [*targets, Path(events or "-")])
+    recordings = [DetectionsFile(path) for path in detections]
+
+    def config_of(sources: list[str]) -> Config:
+        return combined(config_file, sources, line, zone, classes, snapshot_every)
+
+    known = config_of([]).cameras if config_file and load(config_file).cameras else {}
     stop = stop_on_signal()
     taken: set[str] = set()
     with ExitStack() as finish:
@@ -59,17 +82,87 @@ def track(  # noqa: PLR0913
             sink = finish.enter_context(
                 JsonLinesSink(sys.stdout if events == "-" else Path(events))
             )
-        for path in detections:
-            recorded = DetectionsFile(path)
-            camera = str(recorded.provenance.get("source_id") or camera_name(str(path), taken))
-            taken.add(camera)
-            config = combined(config_file, [str(path)], line, zone, classes)
-            [rules] = config.cameras.values()
-            config = config.model_copy(update={"cameras": {camera: rules}})
-            target = named(out, camera) if out and len(detections) > 1 else out
+        for k, recorded in enumerate(recordings):
+            camera = _unique(
+                str(recorded.provenance.get("source_id") or _name(recorded.path)), taken
+            )
+            config = _rules(recorded, camera, config_of, known)
+            target = targets[k] if targets else None
             _replay(recorded, config, camera, sink, target, form, stop, quiet)
+            if stop.is_set():
+                break
     if stop.is_set():
         raise typer.Exit(130)
+
+
+def format_of(out: Path | None) -> TracksFormat:
+    """The format that a file name asks for.
+
+    >>> format_of(Path("gate.csv")), format_of(Path("gate.mot.txt")), format_of(Path("gate.txt"))
+    ('mot', 'mot', 'mots')
+    """
+    return "mot" if out is not None and out.name.lower().endswith(MOT_SUFFIXES) else "mots"
+
+
+def _targets(out: Path | None, detections: list[Path]) -> list[Path]:
+    """The file of each input's tracks; none if there is no `--out`.
+
+    Raises:
+        ConfigError: one file for several inputs, or inputs whose files would have one name.
+        SinkError: the folder cannot be made.
+    """
+    if out is None:
+        return []
+    is_folder = out.is_dir() or (len(detections) > 1 and not out.suffix)
+    if not is_folder:
+        if len(detections) > 1:
+            raise ConfigError(f"--out: expected a folder for {len(detections)} inputs, got {out}")
+        return [out]
+    names = [_name(path) for path in detections]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"--out: expected inputs of different names, got '{twice}' twice")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{out}: expected a folder for tracks, got {error.strerror}") from error
+    return [out / f"{name}.txt" for name in names]
+
+
+def _name(path: Path) -> str:
+    """`clips/0012.jsonl.gz` -> `0012`."""
+    name = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix(".json")
+    return camera_name(f"{name}.jsonl", set())
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, or with a number behind it; remembered."""
+    numbered = (f"{name}-{n}" for n in count(2))
+    unique = name if name not in taken else next(n for n in numbered if n not in taken)
+    taken.add(unique)
+    return unique
+
+
+def _rules(
+    recorded: DetectionsFile,
+    camera: str,
+    config_of: Callable[[list[str]], Config],
+    known: Mapping[str, Camera],
+) -> Config:
+    """The config with `camera` alone: of several known ones, the one that was recorded.
+
+    Raises:
+        ConfigError: it is none of several.
+    """
+    config = config_of([str(recorded.path)])
+    [rules] = config.cameras.values()
+    source_id = str(recorded.provenance.get("source_id"))
+    if len(known) > 1 and source_id not in known:
+        raise ConfigError(
+            f"{recorded.path}: expected a recording of {' or '.join(known)}, the cameras of the "
+            f"config, got {source_id}"
+        )
+    return config.model_copy(update={"cameras": {camera: known.get(source_id, rules)}})
 
 
 def _replay(  # noqa: PLR0913
@@ -90,10 +183,12 @@ def _replay(  # noqa: PLR0913
         "height": recorded.height,
         "class_names": names,
         **recorded.provenance,
+        "source_id": camera,
     }
     outputs: list[Output] = []
     if sink:
-        outputs.append(EventsOutput(build.encoder(config, camera, provenance), sink, counters))
+        encoder = build.encoder(config, camera, provenance)
+        outputs.append(EventsOutput(encoder, sink, counters, config.snapshot_every_s))
     if out:
         outputs.append(TracksSink(out, names, form))
     progress = ProgressOutput(camera, None, counters, quiet)

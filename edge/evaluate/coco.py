@@ -83,6 +83,17 @@ def read_json(path: Path) -> Any:
         raise ConfigError(f"{path}: expected JSON, got {error}") from error
 
 
+def require_lists(dataset: Any) -> None:
+    """Refuse what has not the three lists of COCO instances JSON.
+
+    Raises:
+        ConfigError: one of them is missing.
+    """
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(dataset, dict) or not isinstance(dataset.get(key), list):
+            raise ConfigError(f"truth: expected COCO instances JSON with a list '{key}', got none")
+
+
 def truth_from(dataset: Json, model_classes: Sequence[str] | None, limit: int = 0) -> Truth:
     """The part of a COCO data set on which a model may fairly be judged.
 
@@ -98,9 +109,7 @@ def truth_from(dataset: Json, model_classes: Sequence[str] | None, limit: int = 
     Raises:
         ConfigError: not a COCO data set, or nothing left to evaluate.
     """
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(dataset, dict) or not isinstance(dataset.get(key), list):
-            raise ConfigError(f"truth: expected COCO instances JSON with a list '{key}', got none")
+    require_lists(dataset)
     notes = []
     images = [i for i in dataset["images"] if i.get("exhaustive", True)]
     if len(images) < len(dataset["images"]):

@@ -101,7 +101,7 @@ def read_events(path: Path) -> list[Crossing]:
     """The crossings in an events file (JSON Lines, `count-event/1.0`), in its order.
 
     Events of other types, and those that add nothing to a count, are left out. An event that
-    adds n is n crossings.
+    adds n is n crossings; one that was taken back later is none.
 
     Raises:
         ConfigError: no such file, or a line that is no event.
@@ -110,18 +110,23 @@ def read_events(path: Path) -> list[Crossing]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected a readable events file, got {error}") from error
-    crossings = []
+    found: dict[str, list[Crossing]] = {}  # by event id
     for number, line in enumerate(lines, 1):
         if line.strip():
-            crossings.extend(_crossings(f"{path}:{number}", line))
-    return crossings
+            event_id, corrects, crossings = _crossings(f"{path}:{number}", line)
+            found.pop(corrects, None)
+            # Whoever wrote these lines without ids meant each of them.
+            found[event_id or f"line {number}"] = crossings
+    return [crossing for crossings in found.values() for crossing in crossings]
 
 
-def _crossings(where: str, line: str) -> list[Crossing]:
+def _crossings(where: str, line: str) -> tuple[str, str, list[Crossing]]:
+    """Id of the event, id of the one that it takes back, and the crossings that it adds."""
     try:
         event = json.loads(line)
+        ids = str(event.get("event_id", "")), str(event.get("corrects", ""))
         if event["type"] != "line_crossed":
-            return []
+            return *ids, []
         direction: Direction = event["rule"]["direction"]
         crossing = Crossing(
             str(event["rule"]["id"]),
@@ -136,7 +141,7 @@ def _crossings(where: str, line: str) -> list[Crossing]:
         ) from error
     if direction not in DIRECTIONS:
         raise ConfigError(f"{where}: expected rule.direction 'in' or 'out', got {direction!r}")
-    return [crossing] * delta
+    return *ids, [crossing] * delta
 
 
 def _is_count(value: Any) -> bool:

@@ -48,24 +48,67 @@ def matches(truth: Labels, found: Results, min_score: float = 0.3, min_iou: floa
         min_score: results must score more to take part.
         min_iou: boxes must overlap more to match.
     """
-    iou = boxes.iou_matrix(truth.boxes, found.boxes)
-    free = ~truth.crowd
-    pairs, spurious = [], []
-    for k in np.argsort(-found.scores, kind="stable").tolist():
-        if found.scores[k] <= min_score:
+    iou = boxes.iou_matrix(truth.boxes, found.boxes).astype(np.float64)
+    possible = ~truth.crowd[:, None] & (truth.class_ids[:, None] == found.class_ids[None, :])
+    pairs = greedy_pairs(np.where(possible, iou, -1.0), found.scores, min_score, min_iou)
+    return _split_up(truth, found, pairs, iou, min_score)
+
+
+def class_agnostic_matches(
+    truth: Labels, found: Results, iou: F64, min_score: float = 0.3, min_iou: float = 0.5
+) -> Matches:
+    """As `matches`, whatever the classes, by a given overlap: who was taken for what.
+
+    Args:
+        truth: the labels, crowds included.
+        found: the results.
+        iou: float64 (N, M) overlap of each label with each result, of masks or of boxes.
+        min_score: results must score more to take part.
+        min_iou: the overlap must be larger to match.
+    """
+    possible = np.broadcast_to(~truth.crowd[:, None], iou.shape)
+    pairs = greedy_pairs(np.where(possible, iou, -1.0), found.scores, min_score, min_iou)
+    boxes_iou = boxes.iou_matrix(truth.boxes, found.boxes).astype(np.float64)
+    return _split_up(truth, found, pairs, boxes_iou, min_score)
+
+
+def greedy_pairs(overlaps: F64, scores: F64, min_score: float, min_overlap: float) -> I64:
+    """Rows and columns that belong together, one to one, int64 (P, 2).
+
+    Columns choose by falling score; each takes the free row that it overlaps most.
+
+    Args:
+        overlaps: float64 (N, M); pairs that must not be are negative.
+        scores: float64 (M,) of the columns.
+        min_score: columns must score more to choose.
+        min_overlap: pairs must overlap more.
+    """
+    free = np.ones(len(overlaps), bool)
+    pairs = []
+    for k in np.argsort(-scores, kind="stable").tolist():
+        if scores[k] <= min_score or not free.any():
             break
-        rivals = np.where(free & (truth.class_ids == found.class_ids[k]), iou[:, k], -1.0)
-        best = int(rivals.argmax()) if len(rivals) else -1
-        if best >= 0 and rivals[best] > min_iou:
+        rivals = np.where(free, overlaps[:, k], -1.0)
+        best = int(rivals.argmax())
+        if rivals[best] > min_overlap:
             free[best] = False
             pairs.append((best, k))
-        elif not _in_crowd(truth, found, k):
-            spurious.append(k)
-    paired: I64 = np.array(pairs, np.int64).reshape(-1, 2)
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _split_up(truth: Labels, found: Results, pairs: I64, box_iou: F64, min_score: float) -> Matches:
+    missed = np.setdiff1d(np.flatnonzero(~truth.crowd), pairs[:, 0])
+    ordered = np.argsort(-found.scores, kind="stable")
+    paired = set(pairs[:, 1].tolist())
+    spurious = [
+        k
+        for k in ordered.tolist()
+        if found.scores[k] > min_score and k not in paired and not _in_crowd(truth, found, k)
+    ]
     return Matches(
-        paired,
-        iou[paired[:, 0], paired[:, 1]].astype(np.float64),
-        np.flatnonzero(free).astype(np.int64),
+        pairs,
+        box_iou[pairs[:, 0], pairs[:, 1]],
+        missed.astype(np.int64),
         np.array(spurious, np.int64),
     )
 

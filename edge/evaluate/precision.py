@@ -23,10 +23,12 @@ class AveragePrecision:
 
     `by_class` is float64 (T, K): 10 thresholds, classes in the order of `Truth.class_names`.
     `by_size` is float64 (3,): small, medium, large; mean of thresholds and classes.
+    `by_class_and_size` is float64 (K, 3): mean of thresholds.
     """
 
     by_class: F64
     by_size: F64
+    by_class_and_size: F64
 
 
 def average_precision(
@@ -56,8 +58,15 @@ def average_precision(
     # COCOeval sorts category ids; ours keep the order of the file.
     columns = [sorted(truth.class_names).index(c) for c in truth.class_names]
     table = np.where(table < 0, np.nan, table)[:, :, columns]
-    sizes = [_mean(table[..., 1 + k]) for k in range(len(SIZES))]
-    return AveragePrecision(table[..., 0].mean(1), np.array(sizes))
+    by_size = [_mean(table[..., 1 + k]) for k in range(len(SIZES))]
+    # A class has all its numbers or none: the plain mean keeps NaN.
+    return AveragePrecision(table[..., 0].mean(1), np.array(by_size), table[..., 1:].mean((0, 1)))
+
+
+def undefined(like: AveragePrecision) -> AveragePrecision:
+    """The same classes and sizes, nothing known."""
+    fields = (like.by_class, like.by_size, like.by_class_and_size)
+    return AveragePrecision(*(np.full_like(f, np.nan) for f in fields))
 
 
 def _mean(values: F64) -> float:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from edge.errors import ConfigError
+from edge.evaluate.coco import require_pycocotools
 from edge.types import F32, I64, Bool
 
 IGNORE_CLASS = 10  # KITTI MOTS: a region where nothing is labelled
@@ -72,7 +74,7 @@ def read_masks(path: Path) -> MaskRows:
     Raises:
         ConfigError: no such file, a line that is no row of the format, an id twice in a frame.
     """
-    numbers = []
+    numbers: list[tuple[int, int, int]] = []
     runs: list[dict[str, object]] = []
     for number, line in _lines(path):
         fields = line.split()
@@ -81,12 +83,43 @@ def read_masks(path: Path) -> MaskRows:
                 f"{path}:{number}: expected 'frame id class height width rle', got {line[:60]!r}"
             )
         frame, track_id, class_id, height, width = (int(f) for f in fields[:5])
+        if min(height, width) < 1:
+            raise ConfigError(f"{path}:{number}: expected a height and a width, got {line[:60]!r}")
         numbers.append((frame, track_id, class_id))
         runs.append({"size": [height, width], "counts": fields[5].encode("utf-8")})
     table = np.array(numbers, np.int64).reshape(-1, 3)
     objects = table[:, 2] != IGNORE_CLASS
     _refuse_twins(path, table[objects, 0], table[objects, 1])
     return MaskRows(table[:, 0], table[:, 1], table[:, 2], tuple(runs))
+
+
+def refuse_shared_pixels(path: Path, rows: MaskRows) -> None:
+    """Tracks in which two objects own one pixel are no MOTS results, and are refused.
+
+    Raises:
+        ConfigError: two masks of one frame overlap.
+        EdgeError: pycocotools is not installed.
+    """
+    mask = require_pycocotools("mask")
+    objects = rows.class_ids != IGNORE_CLASS
+    for frame in np.unique(rows.frames[objects]).tolist():
+        runs = [rows.runs[k] for k in np.flatnonzero((rows.frames == frame) & objects)]
+        shared = int(mask.area(runs).sum()) - int(mask.area(mask.merge(runs)))
+        if shared:
+            raise ConfigError(
+                f"{path}: expected masks that share no pixel, got {shared} shared in frame "
+                f"{frame}; leave each to the better score"
+            )
+
+
+def track_format(path: Path) -> Literal["mot", "mots"]:
+    """The format that the first line of a file looks like: `mots` has six fields and no comma.
+
+    Raises:
+        ConfigError: no such file.
+    """
+    _, first = next(iter(_lines(path)), (1, ""))
+    return "mots" if "," not in first and len(first.split()) == 6 else "mot"
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,13 @@ import lap
 import numpy as np
 
 from edge import boxes
-from edge.errors import EdgeError
+from edge.errors import ConfigError, EdgeError
 from edge.evaluate.coco import require_pycocotools
 from edge.evaluate.trackfiles import IGNORE_CLASS, BoxRows, MaskRows
 from edge.types import F32, F64, I64, Bool
 
 MIN_IOU = 0.5  # for a match in MOTA and IDF1; HOTA runs over .05 ... .95
+Region = tuple[float, float, float, float]  # x1, y1, x2, y2 pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,13 @@ def box_overlaps(
     truth: BoxRows,
     tracks: BoxRows,
     frame_offset: int = 0,
-    ignore_regions: Sequence[tuple[float, float, float, float]] = (),
-    drop_flagged: bool = False,
+    ignore_regions: Sequence[Region] = (),
+    drop_flagged: bool = True,
 ) -> list[FrameOverlap]:
     """Truth and tracks of one sequence, frame by frame.
 
-    Rows of the truth with flag 0 are left out. As in TrackEval, a track on such an object
-    counts as wrong, unless `drop_flagged`.
+    Rows of the truth with flag 0 are left out, and so is a track on such an object, as it is
+    neither right nor wrong. TrackEval counts it as wrong: `drop_flagged=False`.
 
     Args:
         truth: ground truth.
@@ -97,7 +98,11 @@ def box_overlaps(
 
 
 def mask_overlaps(
-    truth: MaskRows, tracks: MaskRows, class_id: int, frame_offset: int = 0
+    truth: MaskRows,
+    tracks: MaskRows,
+    class_id: int,
+    frame_offset: int = 0,
+    ignore_regions: Sequence[Region] = (),
 ) -> list[FrameOverlap]:
     """Truth and tracks of one class in one sequence, frame by frame.
 
@@ -109,11 +114,15 @@ def mask_overlaps(
         tracks: what a tracker said.
         class_id: the class, 1 car or 2 person.
         frame_offset: added to the tracks' frame numbers.
+        ignore_regions: rectangles that are ignored as well.
 
     Raises:
+        ConfigError: truth and tracks are of frames of different size.
         EdgeError: pycocotools is not installed.
     """
     mask = require_pycocotools("mask")
+    size = _common_size(truth, tracks)
+    everywhere = _rectangles(mask, ignore_regions, size)
     frames = []
     track_frames = tracks.frames + frame_offset
     for frame in np.union1d(truth.frames, track_frames).tolist():
@@ -122,14 +131,26 @@ def mask_overlaps(
         said = np.flatnonzero((track_frames == frame) & (tracks.class_ids == class_id))
         found = [tracks.runs[k] for k in said]
         iou = _run_overlap(mask, [truth.runs[k] for k in there], found, of_track=False)
-        inside = _run_overlap(mask, [truth.runs[k] for k in ignored], found, of_track=True)
+        regions = everywhere + [truth.runs[k] for k in ignored]
+        if len(regions) > 1:  # a mask may lie across several
+            regions = [mask.merge(regions)]
+        inside = _run_overlap(mask, regions, found, of_track=True)
         overlap = FrameOverlap(truth.ids[there], tracks.ids[said], iou)
         frames.append(_without_excused(overlap, inside.max(0, initial=0.0) > 0.5))
     return frames
 
 
 def track_quality(sequences: Sequence[Sequence[FrameOverlap]]) -> TrackQuality:
-    """The numbers over all sequences together: sums of their counts, not means of their shares.
+    """The numbers over all sequences together; see `track_qualities`."""
+    return track_qualities({str(k): s for k, s in enumerate(sequences)})[0]
+
+
+def track_qualities(
+    sequences: Mapping[str, Sequence[FrameOverlap]],
+) -> tuple[TrackQuality, dict[str, TrackQuality]]:
+    """The numbers over all sequences together, and of each of them.
+
+    Together means sums of their counts, not means of their shares, as TrackEval combines them.
 
     HOTA: Luiten et al., 2021, arXiv:2009.07736. IDF1: Ristani et al., 2016, arXiv:1609.01775.
     MOTA: Bernardin and Stiefelhagen, 2008.
@@ -138,11 +159,19 @@ def track_quality(sequences: Sequence[Sequence[FrameOverlap]]) -> TrackQuality:
         EdgeError: trackeval is not installed.
     """
     metrics = _metrics()
-    results: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
+    each: dict[str, dict[str, Any]] = {name: {} for name in sequences}
+    relabelled = {name: _relabelled(frames) for name, frames in sequences.items()}
     with contextlib.redirect_stdout(io.StringIO()):
         for metric in (metrics.HOTA(), metrics.Identity(_quiet()), metrics.CLEAR(_quiet())):
-            parts = {k: metric.eval_sequence(_relabelled(s)) for k, s in enumerate(sequences)}
-            results |= metric.combine_sequences(parts)
+            parts = {name: metric.eval_sequence(data) for name, data in relabelled.items()}
+            whole |= metric.combine_sequences(parts)
+            for name, part in parts.items():
+                each[name] |= part
+    return _quality(whole), {name: _quality(part) for name, part in each.items()}
+
+
+def _quality(results: dict[str, Any]) -> TrackQuality:
     return TrackQuality(
         hota=float(np.mean(results["HOTA"])),
         det_a=float(np.mean(results["DetA"])),
@@ -197,7 +226,7 @@ def _relabelled(frames: Sequence[FrameOverlap]) -> dict[str, Any]:
     }
 
 
-def _feet_inside(found: F32, regions: Sequence[tuple[float, float, float, float]]) -> Bool:
+def _feet_inside(found: F32, regions: Sequence[Region]) -> Bool:
     x, y = (found[:, 0] + found[:, 2]) / 2, found[:, 3]
     inside: Bool = np.zeros(len(found), bool)
     for x1, y1, x2, y2 in regions:
@@ -217,6 +246,25 @@ def _without_excused(frame: FrameOverlap, excused: Bool) -> FrameOverlap:
         columns = track_of[rows]
         keep[columns[allowed[rows, columns] > 0]] = True
     return FrameOverlap(frame.truth_ids, frame.track_ids[keep], frame.iou[:, keep])
+
+
+def _common_size(truth: MaskRows, tracks: MaskRows) -> tuple[int, int]:
+    """Height and width of the frames; pycocotools would compare other masks without a word."""
+    sizes: list[Any] = [run["size"] for run in truth.runs + tracks.runs]
+    different = [s for s in sizes if s != sizes[0]]
+    if different:
+        raise ConfigError(
+            f"masks: expected truth and tracks on frames of one size, got {sizes[0]} "
+            f"and {different[0]} (height, width)"
+        )
+    return (int(sizes[0][0]), int(sizes[0][1])) if sizes else (0, 0)
+
+
+def _rectangles(mask: Any, regions: Sequence[Region], size_hw: tuple[int, int]) -> list[Any]:
+    if not regions or not all(size_hw):
+        return []
+    corners = [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in regions]
+    return list(mask.frPyObjects(np.array(corners, np.float64), *size_hw))
 
 
 def _run_overlap(mask: Any, truth: list[Any], found: list[Any], of_track: bool) -> F64:

@@ -1,6 +1,8 @@
 """`edge eval` from its arguments to its output."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -36,6 +38,8 @@ class FakeSegmenter:
     """Finds the first true object, and something of a class that the truth does not have."""
 
     class_names = ("dog", "person")
+    longest_px = 320
+    session = SimpleNamespace(file=SimpleNamespace(path=Path("m.onnx")), provider="cpu")
 
     def segment(self, image):
         assert image.shape == (H, W, 3)
@@ -101,34 +105,50 @@ def test_masks_of_a_model(truth, fake_model, tmp_path):
     assert "Note: classes the model does not have, left out: car." in text
     found = json.loads(numbers.read_text())
     assert found["total"]["recall"] == 0.5
-    assert found["total"]["mask_iou"] == 1.0
+    assert found["total"]["mean_mask_iou"] == 1.0
     assert found["pictures"] == {"7": round(1 / 1.5, 6)}
-    assert found["setting"] == {"model": "m", "input_size": 320, "limit": 0}
+    setting = {"model": "m.onnx", "provider": "cpu", "input_size": 320, "limit": 0}
+    assert found["setting"] == setting
     (shown,) = (tmp_path / "shown").iterdir()
     assert shown.name == "worst-00-a.jpg"
     assert cv2.imread(str(shown)).shape == (H + 20, 2 * W + 4, 3)
     (prediction,) = json.loads(kept.read_text())
     assert (prediction["category_id"], prediction["bbox"]) == (1, [5.0, 5.0, 20.0, 30.0])
     again = json.loads(run("masks", "--truth", truth, "--predictions", kept, "--json", "-"))
-    assert again["total"]["ap"] == found["total"]["ap"]
+    assert again["total"]["mask_ap"] == found["total"]["mask_ap"]
 
 
 def test_masks_of_given_predictions_as_json_only(truth, tmp_path):
     path = tmp_path / "p.json"
     path.write_text(json.dumps(results(*BOXES)))
     found = json.loads(run("masks", "--truth", truth, "--predictions", path, "--json", "-"))
-    assert found["total"]["ap"] == 1.0
-    assert [c["name"] for c in found["classes"]] == ["person", "car"]
-    assert found["classes"][1]["ap"] is None
+    assert found["total"]["mask_ap"] == 1.0
+    assert list(found["per_class"]) == ["person", "car"]
+    assert found["per_class"]["car"]["mask_ap"] is None
     found = json.loads(
         run("masks", "--truth", truth, "--predictions", path, "--json", "-", "--boxes-only")
     )
-    assert (found["total"]["box_ap"], found["total"]["ap"]) == (1.0, None)
+    assert (found["total"]["box_ap"], found["total"]["mask_ap"]) == (1.0, None)
+
+
+def test_masks_json_alone_has_the_published_keys(truth, fake_model, tmp_path):
+    options = ["masks", "--truth", truth, "--images", tmp_path]
+    found = json.loads(run(*options, "--json"))
+    assert found == json.loads(run(*options, "--json", "-"))
+    assert fake_model == [(None, "cpu", None, None)] * 2  # the default model
+    keys = {"mask_ap", "mask_ap50", "box_ap", "mean_mask_iou", "mean_dice", "boundary_iou"}
+    assert keys <= set(found["per_class"]["person"]) == set(found["mean"]) == set(found["total"])
+    assert found["per_class"]["person"]["mean_dice"] == 1.0
+    assert found["confusion"] == {
+        "classes": ["person"], "matrix": [[1]], "missed": [1], "false": [0],
+    }  # fmt: skip
+    assert list(found["by_size"]) == ["small", "medium", "large"]
+    assert json.loads(run("masks", "--json", "--truth", truth)) == found
 
 
 def test_masks_refuses_what_it_cannot_do(truth, fake_model, tmp_path):
-    with pytest.raises(ConfigError, match="expected either --model or --predictions"):
-        run("masks", "--truth", truth)
+    with pytest.raises(ConfigError, match="expected either --model or --predictions, got both"):
+        run("masks", "--truth", truth, "--model", "m", "--predictions", truth)
     with pytest.raises(ConfigError, match="expected --overlays without --boxes-only"):
         run("masks", "--truth", truth, "--model", "m", "--boxes-only", "--overlays", tmp_path)
     with pytest.raises(ConfigError, match="expected a readable file"):
@@ -156,7 +176,19 @@ def test_tracks_of_boxes(tmp_path):
     assert (found["all"]["recall"], found["all"]["tracked_boxes"]) == (1.0, 3)
     found = json.loads(run("tracks", *options, "--ignore-region", "40,0,60,30", "--json", "-"))
     assert (found["all"]["hota"], found["all"]["tracked_boxes"]) == (1.0, 2)
+    assert list(found["sequences"]) == [tmp_path.name]  # a file gt.txt is named by its folder
     assert "HOTA" in run("tracks", *options)
+
+
+def test_tracks_on_truth_with_flag_0(tmp_path):
+    truth, tracks = tmp_path / "a.txt", tmp_path / "t.txt"
+    truth.write_text(MOT + "2,9,50,0,10,20,0\n")
+    tracks.write_text("1,5,0,0,10,20,1\n2,5,0,0,10,20,1\n2,6,50,0,10,20,.9\n")
+    options = ["--truth", truth, "--tracks", tracks, "--json", "-"]
+    assert json.loads(run("tracks", *options))["all"]["precision"] == 1.0
+    strict = json.loads(run("tracks", *options, "--count-flagged"))
+    assert strict["all"]["precision"] == 0.666667
+    assert list(strict["sequences"]) == ["a"]
 
 
 def test_tracks_of_masks_in_folders(tmp_path):
@@ -166,9 +198,14 @@ def test_tracks_of_masks_in_folders(tmp_path):
             (tmp_path / folder / name).write_text("0 2001 2 2 2 13\n1 2001 2 2 2 13\n")
     options = ["--truth", tmp_path / "truth", "--tracks", tmp_path / "tracks", "--format", "mots"]
     found = json.loads(run("tracks", *options, "--json", "-"))
-    assert list(found) == ["person"]
-    assert (found["person"]["smota"], found["person"]["truth_ids"]) == (1.0, 2)
-    assert "sMOTSA" in run("tracks", *options)
+    assert list(found) == ["person", "sequences"]
+    assert (found["person"]["smotsa"], found["person"]["truth_ids"]) == (1.0, 2)
+    assert list(found["sequences"]) == ["0001", "0002"]
+    assert found["sequences"]["0002"]["person"]["truth_ids"] == 1
+    assert json.loads(run("tracks", *options[:4], "--json", "-")) == found  # the format is seen
+    text = run("tracks", *options)
+    assert "sMOTSA" in text
+    assert "0002" in text
     (tmp_path / "tracks" / "0002.txt").unlink()
     with pytest.raises(ConfigError, match=r"got none for 0002\.txt"):
         run("tracks", *options)
@@ -178,10 +215,12 @@ def test_tracks_refuses_what_it_cannot_do(tmp_path):
     truth = tmp_path / "gt.txt"
     truth.write_text(MOT)
     both = ["--truth", truth, "--tracks", truth]
-    with pytest.raises(ConfigError, match="--format: expected mot or mots, got 'x'"):
+    with pytest.raises(ConfigError, match="--format: expected mots or mot, got 'x'"):
         run("tracks", *both, "--format", "x")
-    with pytest.raises(ConfigError, match="expected --format mot, got mots"):
-        run("tracks", *both, "--format", "mots", "--drop-flagged")
+    truth.write_text("0 1 1 2 2 13\n0 2 2 2 2 13\n")
+    with pytest.raises(ConfigError, match="share no pixel, got 3 shared in frame 0"):
+        run("tracks", *both)
+    truth.write_text(MOT)
     with pytest.raises(ConfigError, match="--ignore-region: expected x1,y1,x2,y2, got '1,2'"):
         run("tracks", *both, "--ignore-region", "1,2")
     truth.write_text("")

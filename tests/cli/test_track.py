@@ -74,11 +74,61 @@ def test_the_table_and_boxes(edge, recorded, tmp_path):
 
 
 def test_several_recordings_keep_their_names_apart(edge, recorded, tmp_path):
-    path = recorded["d.jsonl.gz"]
-    out = tmp_path / "t.txt"
-    result = edge("track", path, path, "--line", MIDDLE, "--events", "-", "--out", out, "-q")
-    started = [e for e in map(json.loads, result.out.splitlines()) if e["type"] == "started"]
-    assert len(started) == 2
+    first, second = recorded["d.jsonl.gz"], tmp_path / "again.jsonl.gz"
+    second.write_bytes(first.read_bytes())
+    out = tmp_path / "new" / "tracks"
+    result = edge("track", first, second, "--line", MIDDLE, "--events", "-", "--out", out, "-q")
+    events = [json.loads(line) for line in result.out.splitlines()]
+    ids = [e["source"]["id"] for e in events if e["type"] == "started"]
+    assert ids == ["scene", "scene-2"]
+    for name in ("d.txt", "again.txt"):
+        assert (out / name).read_bytes() == recorded["tracks.txt"].read_bytes()
+
+
+def test_snapshots_are_replayed_too(edge, scene, square_model, tmp_path):
+    detections, live, replay = (tmp_path / n for n in ("d.jsonl", "live.jsonl", "replay.jsonl"))
+    rules = ("--line", MIDDLE, "--snapshot-every", 3, "-q", "--events")
+    clip = scene(frames=120)
+    files = (live, "--save-detections", detections)
+    assert edge("run", clip, "--model", square_model, *rules, *files).code == 0
+    assert edge("track", detections, *rules, replay).code == 0
+    assert replay.read_bytes() == live.read_bytes()
+    assert b"count_snapshot" in live.read_bytes()
+
+
+def test_one_recording_into_a_folder(edge, recorded, tmp_path):
+    out = tmp_path / "tracks"
+    out.mkdir()
+    assert edge("track", recorded["d.jsonl.gz"], "--out", out, "-q").code == 0
+    assert (out / "d.txt").read_bytes() == recorded["tracks.txt"].read_bytes()
+
+
+def test_the_format_follows_the_file_name_unless_given(edge, recorded, tmp_path):
+    def commas(name, *options):
+        result = edge("track", recorded["d.jsonl.gz"], "--out", tmp_path / name, "-q", *options)
+        assert result.code == 0
+        return (tmp_path / name).read_text().splitlines()[0].count(",")
+
+    assert (commas("t.csv"), commas("t.mot.txt"), commas("u.txt")) == (9, 9, 0)
+    assert (commas("v.csv", "--format", "mots"), commas("v.txt", "--format", "mot")) == (0, 9)
+
+
+def test_each_recording_has_the_rules_of_its_camera(edge, recorded, tmp_path):
+    config = tmp_path / "site.yaml"
+    rule = "lines: {{{}: {{a: [0.5, 0], b: [0.5, 1]}}}}"
+    config.write_text(
+        "cameras:\n"
+        f"  other: {{source: x.mp4, {rule.format('wrong')}}}\n"
+        f"  scene: {{source: y.mp4, {rule.format('middle')}}}\n"
+    )
+    result = edge("track", recorded["d.jsonl.gz"], "--config", config, "--events", "-", "-q")
+    assert result.code == 0
+    rules = {e["rule"]["id"] for e in map(json.loads, result.out.splitlines()) if "rule" in e}
+    assert rules == {"middle"}
+    config.write_text(config.read_text().replace("scene:", "third:"))
+    result = edge("track", recorded["d.jsonl.gz"], "--config", config, "-q")
+    assert result.code == 2
+    assert "expected a recording of other or third, the cameras of the" in result.err
 
 
 def test_a_recording_of_others_needs_no_provenance(edge, tmp_path):
@@ -116,11 +166,17 @@ def test_what_is_no_recording(edge, tmp_path, name, content, code, message):
 
 
 def test_wrong_arguments(edge, recorded, tmp_path):
-    path = recorded["d.jsonl.gz"]
+    path, other = recorded["d.jsonl.gz"], tmp_path / "other.jsonl.gz"
+    other.write_bytes(path.read_bytes())
     for arguments, code, message in (
         (["--format", "coco"], 2, "--format: expected mots or mot, got 'coco'"),
         (["--out", tmp_path / "no" / "t.txt"], 5, "cannot write tracks: No such file"),
         (["--classes", "dog"], 2, "expected a class of the model, got 'dog'"),
+        ([path, "--out", tmp_path / "t.txt"], 2, "--out: expected a folder for 2 inputs"),
+        ([path, "--out", tmp_path], 2, "--out: expected inputs of different names, got 'd' twice"),
+        (["--out", path], 2, "expected another file for results, got the source itself"),
+        (["--events", path], 2, "expected another file for results, got the source itself"),
+        ([other, "--out", path / "folder"], 5, "expected a folder for tracks, got Not a directory"),
     ):
         result = edge("track", path, "-q", *arguments)
         assert result.code == code

@@ -62,6 +62,19 @@ def test_reading_events(tmp_path):
     ]
 
 
+def test_what_is_taken_back_does_not_count(tmp_path):
+    path = tmp_path / "events.jsonl"
+    undone = event(kind="line_crossing_reverted", delta=-1)
+    events = [
+        event(media_s=1.0) | {"event_id": "a"},
+        event(media_s=2.0) | {"event_id": "b"},
+        undone | {"event_id": "c", "corrects": "a"},
+        event(media_s=3.0) | {"event_id": "d"},
+    ]
+    path.write_text("\n".join(map(json.dumps, events)))
+    assert [c.time_s for c in read_events(path)] == [2.0, 3.0]
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [

@@ -72,29 +72,63 @@ def test_perfect_predictions_score_one_everywhere():
     q = quality(SCENE, PERFECT)
     person, car, vehicle = q.classes
     for row in (q.total, person, car):
-        assert [row.ap, row.ap50, row.ap75, row.box_ap, row.box_ap50] == pytest.approx([1.0] * 5)
-        assert row.precision == row.recall == row.mask_iou == row.dice == row.boundary_iou == 1.0
+        aps = (row.mask_ap, row.mask_ap50, row.mask_ap75, row.box_ap, row.box_ap50)
+        overlaps = (row.mean_mask_iou, row.mean_dice, row.boundary_iou)
+        assert aps == pytest.approx((1.0,) * 5)
+        assert (row.precision, row.recall, *overlaps) == (1.0,) * 5
+        assert (row.merged, row.split) == (0, 0)
     assert (q.total.truth, person.truth, car.truth, q.total.matched) == (3, 2, 1, 3)
     assert vehicle.truth == 0
-    assert math.isnan(vehicle.ap)
-    assert math.isnan(vehicle.mask_iou)
+    assert math.isnan(vehicle.mask_ap)
+    assert math.isnan(vehicle.mean_mask_iou)
     assert math.isnan(vehicle.recall)
     assert [s.truth for s in q.sizes] == [1, 1, 1]
-    assert [s.ap for s in q.sizes] == pytest.approx([1.0, 1.0, 1.0])
+    assert [s.mask_ap for s in q.sizes] == pytest.approx([1.0, 1.0, 1.0])
     assert q.pictures == {1: 1.0, 2: 1.0}
+
+
+def test_every_class_has_its_own_sizes_and_the_mean_is_over_classes():
+    q = quality(SCENE, PERFECT[:2])
+    person, car, _ = q.classes
+    assert (person.mask_ap_small, person.mask_ap_large) == (ONE, ONE)
+    assert math.isnan(person.mask_ap_medium)
+    assert (car.mask_ap, car.mask_ap_medium) == (0.0, 0.0)
+    assert (q.mean.mask_ap, q.mean.recall, q.mean.truth) == (pytest.approx(0.5), 0.5, 3)
+    assert (q.total.recall, q.mean.mean_mask_iou, q.mean.boundary_iou) == (2 / 3, 1.0, 1.0)
+
+
+def test_merges_and_splits_are_counted_by_class():
+    left, right = (10, 10, 40, 90), (40, 10, 70, 90)
+    data = dataset(truth_box(1, 1, left), truth_box(1, 1, right), truth_box(2, 3, FAR))
+    halves = [said(2, 3, (150, 120, 180, 190)), said(2, 3, (180, 120, 210, 190))]
+    q = quality(data, [said(1, 1, (10, 10, 70, 90)), *halves])
+    person, car, _ = q.classes
+    assert (person.merged, person.split, car.merged, car.split) == (1, 0, 0, 1)
+    assert (q.total.merged, q.total.split) == (q.mean.merged, q.mean.split) == (1, 1)
+    low = quality(data, [said(1, 1, (10, 10, 70, 90), 0.2)])
+    assert low.total.merged == 0  # below the working point
+
+
+def test_confusion_of_classes():
+    q = quality(SCENE, [said(2, 1, FAR), PERFECT[0]])
+    assert q.confusion.names == ("person", "car", "vehicle")
+    assert q.confusion.matrix.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 0]]
+    assert (q.confusion.missed.tolist(), q.confusion.false.tolist()) == ([1, 0, 0], [0, 0, 0])
+    boxes = quality(SCENE, [said(2, 1, FAR), PERFECT[0]], with_masks=False)
+    assert boxes.confusion.matrix.tolist() == q.confusion.matrix.tolist()
 
 
 def test_nothing_found_is_zero_not_undefined():
     q = quality(SCENE, [])
-    assert (q.total.ap, q.total.box_ap, q.total.recall) == (0.0, 0.0, 0.0)
+    assert (q.total.mask_ap, q.total.box_ap, q.total.recall) == (0.0, 0.0, 0.0)
     assert math.isnan(q.total.precision)
-    assert math.isnan(q.total.mask_iou)
+    assert math.isnan(q.total.mean_mask_iou)
     assert q.pictures == {1: 0.0, 2: 0.0}
 
 
 def test_half_found_has_precision_one_up_to_recall_one_half():
     q = quality(SCENE, [said(1, 1, BIG)], classes=["person"])
-    assert q.total.ap == pytest.approx(51 / 101)  # recall levels 0, .01 ... .5
+    assert q.total.mask_ap == pytest.approx(51 / 101)  # recall levels 0, .01 ... .5
     assert (q.total.precision, q.total.recall) == (1.0, 0.5)
     assert q.notes == ("classes the model does not have, left out: car, vehicle",)
 
@@ -103,9 +137,9 @@ def test_mask_smaller_than_its_box_lowers_mask_numbers_only():
     half = said(2, 3, (150, 120, 210, 155)) | {"bbox": [150, 120, 60, 70]}
     q = quality(SCENE, [half], classes=["car"])
     assert q.total.box_ap == ONE
-    assert q.total.ap == pytest.approx(0.1)  # IoU is .5: right at one threshold of ten
-    assert q.total.mask_iou == pytest.approx(0.5)
-    assert q.total.dice == pytest.approx(2 / 3)
+    assert q.total.mask_ap == pytest.approx(0.1)  # IoU is .5: right at one threshold of ten
+    assert q.total.mean_mask_iou == pytest.approx(0.5)
+    assert q.total.mean_dice == pytest.approx(2 / 3)
     assert q.total.boundary_iou < 0.8
 
 
@@ -119,7 +153,7 @@ def test_wrong_class_is_both_missed_and_spurious():
 
 def test_low_scores_count_for_ap_but_not_at_the_working_point():
     q = quality(SCENE, [p | {"score": 0.2} for p in PERFECT])
-    assert q.total.ap == ONE
+    assert q.total.mask_ap == ONE
     assert q.total.recall == 0.0
 
 
@@ -129,13 +163,13 @@ def test_crowd_is_neither_missed_nor_spurious():
     data = dataset(truth_box(1, 1, BIG), crowd)
     inside = [said(1, 1, BIG), said(1, 1, (150, 110, 180, 170), 0.8)]
     q = quality(data, inside)
-    assert (q.total.truth, q.total.precision, q.total.recall, q.total.ap) == (1, 1.0, 1.0, ONE)
+    assert (q.total.truth, q.total.precision, q.total.recall, q.total.mask_ap) == (1, 1.0, 1.0, ONE)
 
 
 def test_pictures_with_unlabelled_objects_are_left_out():
     data = dataset(truth_box(1, 1, BIG), truth_box(2, 1, BIG), exhaustive=(True, False))
     q = quality(data, [said(1, 1, BIG), said(2, 1, FAR)])
-    assert (q.total.truth, q.total.precision, q.total.ap) == (1, 1.0, ONE)
+    assert (q.total.truth, q.total.precision, q.total.mask_ap) == (1, 1.0, ONE)
     assert q.notes == ("1 pictures left out: not all objects in them are labelled",)
     with pytest.raises(ConfigError, match="expected fully labelled pictures"):
         truth_from(dataset(exhaustive=(False, False)), None)
@@ -145,8 +179,8 @@ def test_boxes_only_needs_no_masks():
     bare = [{k: v for k, v in p.items() if k != "segmentation"} for p in PERFECT]
     q = quality(SCENE, checked_predictions(bare, SCENE, False), with_masks=False)
     assert (q.total.box_ap, q.total.precision) == (ONE, 1.0)
-    assert math.isnan(q.total.ap)
-    assert math.isnan(q.total.mask_iou)
+    assert math.isnan(q.total.mask_ap)
+    assert math.isnan(q.total.mean_mask_iou)
     assert q.pictures == {1: 1.0, 2: 1.0}
 
 
@@ -211,12 +245,21 @@ def test_numbers_equal_those_of_pycocotools_itself(capsys):
     assert capsys.readouterr().out == ""
     with contextlib.redirect_stdout(io.StringIO()):
         masks, boxes = (_stats(data, predictions, kind) for kind in ("segm", "bbox"))
-    assert (q.total.ap, q.total.ap50, q.total.ap75) == pytest.approx(tuple(masks[:3]))
+    assert (q.total.mask_ap, q.total.mask_ap50, q.total.mask_ap75) == pytest.approx(
+        tuple(masks[:3])
+    )
     assert (q.total.box_ap, q.total.box_ap50) == pytest.approx(tuple(boxes[:2]))
-    assert [s.ap for s in q.sizes] == pytest.approx(masks[3:6].tolist())
+    assert [s.mask_ap for s in q.sizes] == pytest.approx(masks[3:6].tolist())
+    for name, class_id in (("person", 1), ("car", 3)):
+        with contextlib.redirect_stdout(io.StringIO()):
+            alone = _stats(data, predictions, "segm", [class_id])
+        (row,) = (c for c in q.classes if c.name == name)
+        sizes = (row.mask_ap_small, row.mask_ap_medium, row.mask_ap_large)
+        expected = [float("nan") if v < 0 else v for v in alone[[0, 1, 3, 4, 5]].tolist()]
+        assert [row.mask_ap, row.mask_ap50, *sizes] == pytest.approx(expected, nan_ok=True)
 
 
-def _stats(data, predictions, kind):
+def _stats(data, predictions, kind, classes=None):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -227,6 +270,7 @@ def _stats(data, predictions, kind):
     reference = COCOeval(
         truth, truth.loadRes([{k: v for k, v in p.items() if k != drop} for p in predictions]), kind
     )
+    reference.params.catIds = classes or reference.params.catIds
     reference.evaluate()
     reference.accumulate()
     reference.summarize()
@@ -273,7 +317,7 @@ def test_truth_given_back_as_prediction_is_perfect():
         if not a["iscrowd"]
     ]
     q = mask_quality(scope, given_back)
-    assert (q.total.ap, q.total.box_ap) == (ONE, ONE)
-    assert q.total.mask_iou > 0.99
+    assert (q.total.mask_ap, q.total.box_ap) == (ONE, ONE)
+    assert q.total.mean_mask_iou > 0.99
     assert q.total.boundary_iou > 0.99
     assert q.total.recall > 0.98  # twins with nearly equal boxes may swap

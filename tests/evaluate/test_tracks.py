@@ -9,8 +9,21 @@ import pytest
 
 from edge import rle
 from edge.errors import ConfigError
-from edge.evaluate.trackfiles import BoxRows, MaskRows, read_boxes, read_masks
-from edge.evaluate.tracks import FrameOverlap, box_overlaps, mask_overlaps, track_quality
+from edge.evaluate.trackfiles import (
+    BoxRows,
+    MaskRows,
+    read_boxes,
+    read_masks,
+    refuse_shared_pixels,
+    track_format,
+)
+from edge.evaluate.tracks import (
+    FrameOverlap,
+    box_overlaps,
+    mask_overlaps,
+    track_qualities,
+    track_quality,
+)
 from edge.masks import packed
 
 SHARED = Path(os.environ.get("EDGECOUNT_SHARED", Path(__file__).parents[2].parent / "shared"))
@@ -95,10 +108,11 @@ def test_boxes_meet_frame_by_frame():
     assert box_overlaps(TRUTH, rows())[0].iou.shape == (1, 0)
 
 
-def test_boxes_on_flagged_truth_are_wrong_unless_dropped():
+def test_boxes_on_flagged_truth_are_dropped_or_as_in_trackeval_wrong():
     tracks = rows((1, 4, 0, 0, 10, 10, 1), (2, 4, 0, 0, 10, 10, 1), (2, 8, 50, 50, 60, 60, 1))
-    assert track_quality([box_overlaps(TRUTH, tracks)]).precision == pytest.approx(2 / 3)
-    assert track_quality([box_overlaps(TRUTH, tracks, drop_flagged=True)]).precision == 1.0
+    assert track_quality([box_overlaps(TRUTH, tracks)]).precision == 1.0
+    strict = box_overlaps(TRUTH, tracks, drop_flagged=False)
+    assert track_quality([strict]).precision == pytest.approx(2 / 3)
 
 
 def test_ignore_region_drops_only_what_matches_no_truth():
@@ -131,6 +145,54 @@ def test_masks_meet_within_their_class_and_ignore_regions_excuse():
     assert [f.iou.shape for f in mask_overlaps(truth, mask_rows(), 2)] == [(1, 0)]
 
 
+def test_masks_in_regions_that_the_caller_ignores():
+    truth = mask_rows((0, 2001, 2, 0, 2), (0, 10000, 10, 8, 10))
+    tracks = mask_rows((0, 1, 2, 0, 2), (0, 2, 2, 6, 10))  # half of it in the truth's own region
+    (frame,) = mask_overlaps(truth, tracks, 2)
+    assert frame.track_ids.tolist() == [1, 2]
+    (frame,) = mask_overlaps(truth, tracks, 2, ignore_regions=[(6.0, 0.0, 8.0, 4.0)])
+    assert frame.track_ids.tolist() == [1]  # both regions together hold 7 of 10 pixels
+    assert frame.iou.tolist() == [[1.0]]
+
+
+def test_masks_of_other_frames_are_refused():
+    run = {"size": [5, 10], "counts": b"0b1"}
+    other = MaskRows(*(np.array([v], np.int64) for v in (0, 1, 2)), (run,))
+    with pytest.raises(ConfigError, match=r"on frames of one size, got \[10, 10\] and \[5, 10\]"):
+        mask_overlaps(mask_rows((0, 2001, 2, 0, 2)), other, 2)
+
+
+def test_numbers_of_each_sequence():
+    good, bad = sequence(*[([1], [1])] * 3), sequence(([1], []))
+    whole, each = track_qualities({"a": good, "b": bad})
+    assert whole == track_quality([good, bad])
+    assert each["a"] == track_quality([good])
+    assert (each["b"].hota, each["b"].recall, whole.recall) == (0.0, 0.0, 0.75)
+
+
+def test_results_that_share_a_pixel_are_refused():
+    refuse_shared_pixels(
+        Path("t.txt"), mask_rows((0, 1, 1, 0, 4), (0, 2, 2, 4, 6), (1, 1, 1, 0, 9))
+    )
+    refuse_shared_pixels(Path("t.txt"), mask_rows((0, 1, 1, 0, 4), (0, 10000, 10, 0, 10)))
+    with pytest.raises(ConfigError, match=r"t\.txt: .* share no pixel, got 10 shared in frame 0"):
+        refuse_shared_pixels(Path("t.txt"), mask_rows((0, 1, 1, 0, 4), (0, 2, 2, 3, 6)))
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("0 2001 2 375 1242 abc", "mots"),
+        ("1,1,5,5,10,10,1,-1,-1,-1", "mot"),
+        ("1 1 5 5 10 10 1", "mot"),
+        ("", "mot"),
+    ],
+)
+def test_the_format_of_a_file(tmp_path, text, form):
+    (tmp_path / "x.txt").write_text(text)
+    assert track_format(tmp_path / "x.txt") == form
+
+
 def test_reading_boxes(tmp_path):
     path = tmp_path / "gt.txt"
     path.write_text("1,9,499,158,31.5,75,1,-4.1,-7.3,0\n\n2 9 500 158 31.5 75 0\n3,9,1,2,3,4\n")
@@ -156,6 +218,7 @@ def test_reading_masks(tmp_path):
         (read_boxes, "1,2,3", "expected numbers frame,id,x,y,w,h,..., got '1,2,3'"),
         (read_boxes, "1,2,a,4,5,6", "expected numbers frame,id,x,y,w,h,..., got '1,2,a,4,5,6'"),
         (read_masks, "1 2 3", "expected 'frame id class height width rle', got '1 2 3'"),
+        (read_masks, "0 1 1 0 9 04", "expected a height and a width, got '0 1 1 0 9 04'"),
     ],
 )
 def test_broken_lines_are_named(tmp_path, reader, text, message):
