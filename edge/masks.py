@@ -75,6 +75,24 @@ def chosen(masks: Masks, index: Sequence[int] | I64) -> Masks:
     return from_crops(masks.height, masks.width, windows, [masks.crop(int(k)) for k in index])
 
 
+def resized(masks: Masks, height: int, width: int) -> Masks:
+    """The same masks on a frame of another size, by the nearest pixel."""
+    scale = np.array([width / masks.width, height / masks.height])
+    windows, crops = [], []
+    for k, window in enumerate(masks.windows.tolist()):
+        x1, y1, x2, y2 = np.rint(np.array(window) * np.tile(scale, 2)).astype(int).tolist()
+        columns = ((np.arange(x1, x2) + 0.5) / scale[0]).astype(int) - window[0]
+        rows = ((np.arange(y1, y2) + 0.5) / scale[1]).astype(int) - window[1]
+        crop = masks.crop(k)
+        columns = np.clip(columns, 0, max(0, crop.shape[1] - 1))
+        rows = np.clip(rows, 0, max(0, crop.shape[0] - 1))
+        windows.append((x1, y1, x2, y2))
+        crops.append(
+            crop[np.ix_(rows, columns)] if crop.size else np.zeros((y2 - y1, x2 - x1), bool)
+        )
+    return from_crops(height, width, windows, crops)
+
+
 def area(masks: Masks) -> I64:
     """Set pixels of each mask, int64 (N,)."""
     counts: I64 = np.zeros(len(masks), np.int64)

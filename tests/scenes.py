@@ -227,6 +227,8 @@ def make_step() -> Callable[..., Step]:
             class_shares=full,
             ages_s=full,
             hits=np.ones(n, np.int32),
+            group_sizes=np.ones(n, np.int32),
+            in_front=np.zeros(n, np.int64),
         )
         image = np.full((height, width, 3), 90, np.uint8) if with_image else None
         return Step(Stamp(frame, frame / 10), image, instances, tracks, events)

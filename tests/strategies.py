@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from edge import masks as mask_ops
+from edge.testing import PERSON, Actor
 from edge.types import F32, Bool, Instances, Masks, Stamp, Tracks, TrackState
 
 sides = st.integers(1, 12)
@@ -125,6 +126,8 @@ def standing(
         class_shares=np.ones(n, np.float32),
         ages_s=np.ones(n, np.float32),
         hits=np.full(n, 5, np.int32),
+        group_sizes=np.ones(n, np.int32),
+        in_front=np.zeros(n, np.int64),
     )
     count = n if is_seen else 0
     return tracks, rectangles([(k, 0, k + 1, 3) for k in range(count)])
@@ -133,3 +136,28 @@ def standing(
 def stamps(times_s: Sequence[float]) -> list[Stamp]:
     """Frames 0, 1, 2... at these times."""
     return [Stamp(k, float(t)) for k, t in enumerate(times_s)]
+
+
+@st.composite
+def lane_walks(draw, width: int = 320, duration_s: float = 8.0) -> list[Actor]:
+    """One to three people, each in a lane of its own, who cross x = `width` / 2 or turn back.
+
+    They walk at 0.7 to 2 heights a second, start at 0 s and stay to the end, 45 px or more from
+    the middle wherever they turn, and have arrived a second before the end.
+    """
+    tall, middle = 50.0, width / 2
+    walkers = []
+    for y in (70.0, 145.0, 220.0)[: draw(st.integers(1, 3))]:
+        speed = draw(st.floats(0.7, 2.0)) * tall
+        now_s, x = 0.0, middle + draw(st.sampled_from([-1, 1])) * draw(st.floats(60, 130))
+        path = [(now_s, x, y)]
+        for _ in range(draw(st.integers(1, 4))):
+            next_x = middle + draw(st.sampled_from([-1, 1])) * draw(st.floats(45, 130))
+            arrival_s = now_s + max(0.5, abs(next_x - x) / speed)
+            if arrival_s > duration_s - 1.0:
+                break
+            now_s, x = arrival_s, next_x
+            path.append((now_s, x, y))
+        path.append((duration_s + 1.0, x, y))
+        walkers.append(Actor(PERSON, 0.4 * tall, tall, tuple(path)))
+    return walkers

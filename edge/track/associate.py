@@ -17,6 +17,8 @@ from edge.types import F32, F64, I64, Bool
 RESCUE_SIMILARITY = 0.15
 FULL_RATE_S, LOW_RATE_S = 1 / 15, 1 / 3  # frame intervals between which the rescue buffer grows
 LARGEST_BUFFER = 0.6  # of the box's size
+SAME_HEIGHT = 1.4  # largest ratio of heights after a leap or a gap
+SAME_LEVEL = 0.35  # heights: the lower edge moves no further
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Pairs:
     def where(self, which: Bool) -> Pairs:
         """Those for which `which` (P,) is True."""
         return Pairs(self.rows[which], self.columns[which], self.similarity[which])
+
+
+NO_PAIRS = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 def overlapping(a: F32, b: F32, at_least: float) -> Pairs:
@@ -65,6 +70,30 @@ def box_similarity(a: F32, b: F32, share: float) -> F64:
     a, b = box_ops.grown(a, share), box_ops.grown(b, share)
     similarity: F64 = box_ops.paired_iou(a, b) * height_iou(a, b)
     return similarity
+
+
+def within_reach(expected: F64, height_px: F64, reach_px: F64, seen: F32) -> Pairs:
+    """Instances near where tracks may have got to, as tall as they are and on their level.
+
+    Args:
+        expected: float64 (M, 4) centre x, y, width, height where tracks should be.
+        height_px: float64 (M,) usual heights.
+        reach_px: float64 (M,) how far off they may be.
+        seen: float32 (N, 4) boxes.
+
+    Returns:
+        Pairs; the similarity is 1 where expected and falls to 0 at the end of the reach.
+    """
+    box = seen.astype(np.float64)
+    tall = box[:, 3] - box[:, 1]
+    way = (box[:, :2] + box[:, 2:])[None] / 2 - expected[:, None, :2]
+    far = np.hypot(way[..., 0], way[..., 1]) / np.maximum(reach_px, 1e-9)[:, None]
+    ratio = tall[None] / np.maximum(height_px, 1.0)[:, None]
+    level = np.abs(box[:, 3][None] - (expected[:, 1] + expected[:, 3] / 2)[:, None])
+    fits = (far < 1) & (ratio > 1 / SAME_HEIGHT) & (ratio < SAME_HEIGHT)
+    fits &= level < SAME_LEVEL * height_px[:, None]
+    rows, columns = np.nonzero(fits)
+    return Pairs(rows, columns, 1 - far[rows, columns])
 
 
 def contested(rows: I64, columns: I64) -> Bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from edge import masks as mask_ops
-from edge.track.memory import Memory, centres
+from edge.track.memory import KNOWN_HITS, Memory, centres
 from edge.track.motion import Motion
 from edge.track.occlusion import Scene
 from edge.track.settings import TrackerSettings
 from edge.types import F32, F64, I64, Bool, Masks
 
-KNOWN_HITS = 3  # a track's speed is worth something
 LEAST_KNOWN = 3  # such tracks tell how things move
 NEIGHBOURS = 4
 

@@ -11,6 +11,10 @@ from edge.track.occlusion import Scene
 from edge.track.settings import TrackerSettings
 from edge.types import F32, F64, I32, I64, U8, Bool, TrackFlag, TrackState
 
+KNOWN_HITS = 3  # from then on the usual height is worth something,
+GROWTH = 1.25  # and nobody is more than so many times as tall at once
+NARROW = 0.7  # of the usual width: something cuts off a side
+
 
 @dataclass(slots=True)
 class Memory:
@@ -23,6 +27,7 @@ class Memory:
         first_s: float64, when it began.
         seen_s: float64, when it was last seen.
         height: float64, usual height, pixels.
+        width: float64, usual width, pixels.
         area: float64, usual area, cells.
         box: float32 (M, 4), as last seen.
         centre: float64 (M, 2) of that box.
@@ -42,6 +47,7 @@ class Memory:
     first_s: F64
     seen_s: F64
     height: F64
+    width: F64
     area: F64
     box: F32
     centre: F64
@@ -87,6 +93,7 @@ def newborn(ids: I64, boxes: F32, now_s: float, classes: int) -> Memory:
         first_s=np.full(n, now_s),
         seen_s=np.full(n, now_s),
         height=zeros.copy(),
+        width=zeros.copy(),
         area=zeros.copy(),
         box=boxes,
         centre=centres(boxes),
@@ -132,7 +139,11 @@ def see(
     cells = scene.grid.areas[columns].astype(np.float64)
     behind: Bool = scene.front[columns] >= 0
     cut: Bool = hidden | behind | scene.border[columns]
-    m.height[rows] = _followed(m.height[rows], bottom - top, share, hidden)
+    # One frame with a shadow or a neighbour below must not make somebody tall.
+    most = np.where(m.hits[rows] >= KNOWN_HITS, GROWTH * m.height[rows], np.inf)
+    m.height[rows] = _followed(m.height[rows], np.minimum(bottom - top, most), share, hidden)
+    wide = (scene.boxes[columns, 2] - scene.boxes[columns, 0]).astype(np.float64)
+    m.width[rows] = _followed(m.width[rows], wide, share, cut | (wide < NARROW * m.width[rows]))
     m.area[rows] = _followed(m.area[rows], cells, share, cut)
     inferred: Bool = hidden & (bottom - top < 0.95 * m.height[rows])
     m.foot[rows, 0] = scene.feet[columns, 0]

@@ -15,7 +15,7 @@ from edge import masks as mask_ops
 from edge.track import associate, birth, group, memory, occlusion
 from edge.track.associate import Pairs
 from edge.track.grid import NO_SHAPES, Shapes, overlaps
-from edge.track.memory import Memory
+from edge.track.memory import Memory, centres
 from edge.track.motion import Motion
 from edge.track.occlusion import Scene
 from edge.track.settings import TrackerSettings
@@ -24,6 +24,11 @@ from edge.types import F32, F64, I32, I64, Bool, Instances, Stamp, Tracks, Track
 
 LARGEST_PX = 1e6  # no box of a real frame is larger; also false for NaN and infinity
 GATE = 13.8  # chi-square, 2 degrees of freedom, 99.9 %
+FASTEST, FASTEST_RIGID = 4.0, 15.0  # longer sides a second
+FARTHEST = 2.5  # longer sides between two frames
+NEW_HITS = 1  # a track seen so often has no speed of its own yet
+GAP_REACH, GAP_REACH_S = 0.3, 0.8  # longer sides, and more for each second unseen
+STAYED = 0.3  # longer sides: no further from where it was last seen
 GONE_S = 0.3  # who has left the frame is remembered for so long
 SURE = 0.4  # IoU above which no gate is needed
 
@@ -131,6 +136,7 @@ class Tracker:
         weak = free_rows[pairs.rows] & recent[pairs.rows] & free_columns[pairs.columns]
         settle(pairs.where(weak & ~high[pairs.columns]))
         settle(self._rescue(predicted, scene, free_rows, free_columns & high, dt_s))
+        settle(self._reunite(scene, free_rows, free_columns & high, dt_s))
         return np.concatenate([r for r, _ in found]), np.concatenate([c for _, c in found])
 
     def _similar(self, predicted: F32, scene: Scene, shared: I64, dt_s: float) -> Pairs:
@@ -161,11 +167,33 @@ class Tracker:
         a, b = np.nonzero(groups[:, None] == scene.groups[j][None, :])
         i, j = i[a], j[b]
         share = associate.rescue_buffer(dt_s)
-        similarity = np.maximum(
-            associate.box_similarity(predicted[i], scene.boxes[j], share),
-            associate.box_similarity(self._memory.box[i], scene.boxes[j], share),
-        )
+        similarity = associate.box_similarity(predicted[i], scene.boxes[j], share)
+        # Who was missed while walking is not where it was last seen; a vehicle may be.
+        gone = np.abs(self._motion.mean[i, :2] - self._memory.centre[i]).max(1)
+        missed = self._memory.seen_s[i] < self._now() - dt_s - 1e-9
+        stayed: Bool = ~missed | (gone < STAYED * self._motion.mean[i, 2:].max(1))
+        stayed |= self._rigid[self._memory.class_id[i]]
+        last = associate.box_similarity(self._memory.box[i], scene.boxes[j], share)
+        similarity = np.maximum(similarity, np.where(stayed, last, 0.0))
         return Pairs(i, j, similarity).where(similarity >= associate.RESCUE_SIMILARITY)
+
+    def _reunite(self, scene: Scene, rows: Bool, columns: Bool, dt_s: float) -> Pairs:
+        """What leaps on with a speed not known yet, and what comes out from behind something."""
+        m = self._memory
+        new: Bool = (m.hits <= NEW_HITS) & (m.seen_s >= self._now() - dt_s - 1e-9)
+        lost: Bool = (m.state == TrackState.LOST) & ~new
+        i, j = np.flatnonzero(rows & (new | lost)), np.flatnonzero(columns)
+        if not len(i) or not len(j):
+            return associate.NO_PAIRS
+        side = self._motion.mean[i, 2:].max(1)
+        fastest = np.where(self._rigid[m.class_id[i]], FASTEST_RIGID, FASTEST)
+        leap = np.minimum(fastest * dt_s, FARTHEST) * side
+        gap = (GAP_REACH + GAP_REACH_S * (self._now() - m.seen_s[i])) * side
+        reach_px = np.where(new[i], leap, gap)
+        pairs = associate.within_reach(self._motion.mean[i], m.height[i], reach_px, scene.boxes[j])
+        r, c = i[pairs.rows], j[pairs.columns]
+        same = self._groups[m.class_id[r]] == scene.groups[c]
+        return Pairs(r, c, pairs.similarity).where(same)
 
     def _continue(self, rows: I64, columns: I64, scene: Scene, shared: I64, dt_s: float) -> None:
         m = self._memory
@@ -181,8 +209,15 @@ class Tracker:
         doubt: F64 = np.ones((len(i), 4))
         doubt[hidden, 1] = doubt[hidden, 3] = 4.0  # centre and height move with a hidden edge
         at_side: Bool = (seen[:, 0] <= 2) | (seen[:, 2] >= self._size[1] - 2)
+        at_side |= seen[:, 2] - seen[:, 0] < memory.NARROW * m.width[i]
         doubt[at_side, 0] = doubt[at_side, 2] = 4.0
+        came = centres(seen) - m.centre[i]
         self._motion.update(i, seen, doubt)
+        # After a leap the filter would take several sightings to believe its speed.
+        leapt: Bool = (m.hits[i] <= NEW_HITS) & (
+            np.abs(came).max(1) > self._motion.mean[i, 2:].max(1)
+        )
+        self._motion.speed[i[leapt], :2] = came[leapt] / max(dt_s, 1e-9)
         self._see(i, j, scene, hidden)
         group.carry(m, self._motion, merged, scene.boxes, dt_s, self._now())
 

@@ -2,7 +2,9 @@
 
 Architecture of the detector: Ge et al., YOLOX (2021, arXiv:2107.08430). Masks as a sum of
 prototypes: Bolya et al., YOLACT (2019, arXiv:1904.02689). What is ours: six of the prototypes
-are fixed polynomials of the position, so that each instance starts from an ellipse in its box.
+are fixed polynomials of the position, so that each instance starts from an ellipse in its box,
+and eight learned ones come multiplied by the position as well, so that a coefficient head can say
+"this one in the upper half, that one on the left" in coordinates of the box.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ STRIDES = (8, 16, 32)
 MASK_STRIDE = 4
 PROTOTYPES = 32
 FIXED = 6  # the last prototypes: 1, X, Y, X^2, Y^2, XY with X = input pixel / 100
+POSITIONAL = 8  # learned prototypes that are there three times: as they are, times X, times Y
+LEARNED = PROTOTYPES - FIXED - 2 * POSITIONAL
 
 
 class Conv(nn.Module):
@@ -200,7 +204,7 @@ class MaskBranch(nn.Module):
         self.reduce = ConvBn(trunk, fine, relu=False)
         self.detail = ConvBn(32, fine, relu=False)
         self.fine = nn.Sequential(Residual(fine, 5), Residual(fine, 5))
-        self.out = ConvBn(fine, PROTOTYPES - FIXED)
+        self.out = ConvBn(fine, LEARNED)
         self.coefficients = nn.ModuleList(self._head() for _ in STRIDES)
 
     @staticmethod
@@ -270,22 +274,27 @@ def decode(raw: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def add_fixed_prototypes(boxes: Tensor, c: Tensor, learned: Tensor) -> tuple[Tensor, Tensor]:
-    """Append 1, X, Y, X^2, Y^2, XY to the prototypes and rewrite the coefficients for them.
+    """Complete the prototypes and rewrite the coefficients from the box's coordinates for them.
 
-    The head predicts q0 + q1 u + q2 v + q3 u^2 + q4 v^2 + q5 uv, where u and v run over -1..1
-    in the instance's box; with u = pX - q and v = rY - t that is a polynomial in X and Y.
+    Let u and v run over -1..1 in the instance's box. The head predicts, in this order, factors
+    of the LEARNED maps, of u times the first POSITIONAL of them, of v times those, and of 1, u,
+    v, u^2, v^2, uv. With u = pX - q and v = rY - t all of it is linear in the maps, in X and Y
+    times maps, and in 1, X, Y, X^2, Y^2, XY: the prototypes.
     """
     b, _, h, w = learned.shape
     step = MASK_STRIDE * 0.01
     kind = {"dtype": learned.dtype, "device": learned.device}
     x = ((torch.arange(w, **kind) + 0.5) * step).view(1, 1, 1, w).expand(b, 1, h, w)
     y = ((torch.arange(h, **kind) + 0.5) * step).view(1, 1, h, 1).expand(b, 1, h, w)
-    prototypes = torch.cat([learned, torch.ones_like(x), x, y, x * x, y * y, x * y], 1)
+    mobile = learned[:, :POSITIONAL]
+    polynomial = [torch.ones_like(x), x, y, x * x, y * y, x * y]
+    prototypes = torch.cat([learned, mobile * x, mobile * y, *polynomial], 1)
     cx, cy, bw, bh = (boxes.detach() * 0.01).split(1, 1)
     p, r = 2 / bw.clamp(min=0.04), 2 / bh.clamp(min=0.04)
     q, t = p * cx, r * cy
-    free = PROTOTYPES - FIXED
-    q0, q1, q2, q3, q4, q5 = c[:, free:].split(1, 1)
+    parts = [POSITIONAL, LEARNED - POSITIONAL, POSITIONAL, POSITIONAL, FIXED]
+    even, plain, along_u, along_v, ellipse = c.split(parts, 1)
+    q0, q1, q2, q3, q4, q5 = ellipse.split(1, 1)
     fixed = [
         q0 - q1 * q - q2 * t + q3 * q * q + q4 * t * t + q5 * q * t,
         q1 * p - 2 * q3 * p * q - q5 * p * t,
@@ -294,4 +303,5 @@ def add_fixed_prototypes(boxes: Tensor, c: Tensor, learned: Tensor) -> tuple[Ten
         q4 * r * r,
         q5 * p * r,
     ]
-    return torch.cat([c[:, :free], *fixed], 1), prototypes
+    moved = [even - along_u * q - along_v * t, plain, along_u * p, along_v * r]
+    return torch.cat([*moved, *fixed], 1), prototypes

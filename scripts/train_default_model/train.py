@@ -71,6 +71,14 @@ def _seen_beside(picture: Picture, teacher: Detector) -> list[Instance]:
     return found
 
 
+def load_matching(model: Segmenter, state: dict[str, Tensor]) -> list[str]:
+    """Take what has the right shape from another checkpoint; names of what stays as it was."""
+    own = model.state_dict()
+    fits = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    model.load_state_dict(fits, strict=False)
+    return sorted(set(own) - set(fits))
+
+
 def cells(size: int) -> tuple[Tensor, Tensor]:
     """Centres (A, 2) and strides (A,) of all cells of a square input."""
     points, strides = [], []
@@ -124,7 +132,9 @@ def worker(rank: int, stage: Stage, sync: str) -> None:
     model = Segmenter()
     model.detector.load_onnx(stage.teacher)
     if stage.start:
-        model.load_state_dict(torch.load(stage.start))
+        fresh = load_matching(model, torch.load(stage.start))
+        if rank == 0 and fresh:
+            print(json.dumps({"fresh": fresh}), flush=True)
     model = model.to(memory_format=torch.channels_last)
     original = Detector().load_onnx(stage.teacher).eval().requires_grad_(False)
     pictures = load(stage.data, "train.json")

@@ -1,0 +1,1 @@
+"""The parts of `scripts/bench_tracking`: detections with known identities, trackers, judgement."""

@@ -1,0 +1,117 @@
+"""Trackers that run here: ours, the oracle, and a plain matcher of masks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import lap
+import numpy as np
+
+from edge import build
+from edge import masks as mask_ops
+from edge.cli.options import combined
+from edge.track.tracker import Tracker
+from edge.types import I64, U8, Instances, Tracks, TrackState
+from tracking_bench.judge import NOBODY, Answer
+from tracking_bench.streams import CLASS_NAMES, Sequence
+
+MIN_IOU = 0.3  # of the plain matcher
+MAX_LOST_S = 1.0
+
+
+def ours(sequence: Sequence, class_names: tuple[str, ...] = CLASS_NAMES) -> Answer:
+    """`edge.track` with its defaults; what `edge track` would write."""
+    tracker = default_tracker(class_names)
+    ids, spent_s = [], 0.0
+    for shown in sequence.frames:
+        began = time.process_time()
+        tracks = tracker.update(shown.stamp, shown.instances)
+        spent_s += time.process_time() - began
+        ids.append(written(tracks, len(shown.instances)))
+    return Answer(tuple(ids), spent_s * 1e3)
+
+
+def default_tracker(class_names: tuple[str, ...]) -> Tracker:
+    """As `edge track` builds it without a config."""
+    config = combined(None, ["stream"], None, None, None)
+    return build.tracker(config, "stream", class_names)
+
+
+def written(tracks: Tracks, count: int) -> I64:
+    """The id of each of `count` instances, by the rule of `edge.sinks.tracks`.
+
+    Of tracks that have melted into one instance, the nearest owns its pixels.
+    """
+    ids: I64 = np.full(count, NOBODY, np.int64)
+    rows = np.flatnonzero((tracks.instance >= 0) & (tracks.states == TrackState.CONFIRMED))
+    nearest_last = rows[np.argsort(-tracks.feet[rows, 1], kind="stable")][::-1]
+    ids[tracks.instance[nearest_last]] = tracks.ids[nearest_last]
+    return ids
+
+
+def oracle(sequence: Sequence) -> Answer:
+    """The same detections under their true ids: no tracker can do better."""
+    return Answer(tuple(shown.truth_ids for shown in sequence.frames), 0.0)
+
+
+def mask_iou(sequence: Sequence) -> Answer:
+    """Best assignment by the IoU of masks where they were last seen, within each class."""
+    ids, spent_s = [], 0.0
+    matcher = _Matcher()
+    for shown in sequence.frames:
+        began = time.process_time()
+        ids.append(matcher.update(shown.stamp.media_s, shown.instances))
+        spent_s += time.process_time() - began
+    return Answer(tuple(ids), spent_s * 1e3)
+
+
+@dataclass(slots=True)
+class _Last:
+    """Where an object was last seen."""
+
+    id: int
+    seen_s: float
+    class_id: int
+    window: tuple[int, int, int, int]
+    crop: U8
+
+
+class _Matcher:
+    """Every detection continues a track or begins one."""
+
+    def __init__(self) -> None:
+        self._tracks: list[_Last] = []
+        self._next_id = 1
+
+    def update(self, now_s: float, instances: Instances) -> I64:
+        """The id of each instance."""
+        self._tracks = [t for t in self._tracks if now_s - t.seen_s <= MAX_LOST_S + 1e-9]
+        taken = self._assigned(instances)
+        ids: I64 = np.zeros(len(instances), np.int64)
+        for k in range(len(instances)):
+            x1, y1, x2, y2 = instances.masks.windows[k].tolist()
+            at = (x1, y1, x2, y2)
+            seen = _Last(0, now_s, int(instances.class_ids[k]), at, instances.masks.crop(k))
+            if taken[k] >= 0:
+                seen.id = self._tracks[taken[k]].id
+                self._tracks[taken[k]] = seen
+            else:
+                seen.id = self._next_id
+                self._next_id += 1
+                self._tracks.append(seen)
+            ids[k] = seen.id
+        return ids
+
+    def _assigned(self, instances: Instances) -> list[int]:
+        """The track that each instance continues, or -1."""
+        if not self._tracks or not len(instances):
+            return [-1] * len(instances)
+        masks = instances.masks
+        windows, crops = [t.window for t in self._tracks], [t.crop for t in self._tracks]
+        last = mask_ops.from_crops(masks.height, masks.width, windows, crops)
+        iou = mask_ops.iou_matrix(masks, last).astype(np.float64)
+        classes = np.array([t.class_id for t in self._tracks])
+        iou[instances.class_ids[:, None] != classes[None, :]] = 0
+        _, column_of, _ = lap.lapjv(1 - iou, extend_cost=True, cost_limit=1 - MIN_IOU)
+        return [int(c) for c in column_of]
