@@ -149,7 +149,7 @@ ERRORS = [
     (
         "scores in the wrong order",
         "tracker:\n  low_score: 0.6\n",
-        ":2: tracker.low_score: expected at most tracker.high_score, 0.5, got 0.6",
+        ":2: tracker.low_score: expected at most tracker.high_score, 0.35, got 0.6",
     ),
     (
         "scores in the wrong order, by default",

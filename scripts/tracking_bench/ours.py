@@ -11,6 +11,7 @@ import numpy as np
 from edge import build
 from edge import masks as mask_ops
 from edge.cli.options import combined
+from edge.track.settings import TrackerSettings
 from edge.track.tracker import Tracker
 from edge.types import I64, U8, Instances, Tracks, TrackState
 from tracking_bench.judge import NOBODY, Answer
@@ -20,28 +21,49 @@ MIN_IOU = 0.3  # of the plain matcher
 MAX_LOST_S = 1.0
 
 
-def ours(sequence: Sequence, class_names: tuple[str, ...] = CLASS_NAMES) -> Answer:
-    """`edge.track` with its defaults; what `edge track` would write."""
-    tracker = default_tracker(class_names)
-    ids, spent_s = [], 0.0
-    for shown in sequence.frames:
+def ours(
+    sequence: Sequence,
+    class_names: tuple[str, ...] = CLASS_NAMES,
+    settings: TrackerSettings | None = None,
+) -> Answer:
+    """`edge.track` with its defaults, or with `settings`; what `edge track` would write."""
+    tracker = default_tracker(class_names, settings)
+    ids: list[I64] = []
+    early: dict[int, list[tuple[int, int]]] = {}  # frame and instance of tracks not yet confirmed
+    spent_s = 0.0
+    for n, shown in enumerate(sequence.frames):
         began = time.process_time()
         tracks = tracker.update(shown.stamp, shown.instances)
         spent_s += time.process_time() - began
         ids.append(written(tracks, len(shown.instances)))
+        for row in np.flatnonzero(tracks.instance >= 0).tolist():
+            track_id = int(tracks.ids[row])
+            if tracks.states[row] == TrackState.TENTATIVE:
+                early.setdefault(track_id, []).append((n, int(tracks.instance[row])))
+            else:
+                for frame, instance in early.pop(track_id, []):
+                    ids[frame][instance] = track_id
+        for gone in tracks.ended.tolist():
+            early.pop(gone, None)
     return Answer(tuple(ids), spent_s * 1e3)
 
 
-def default_tracker(class_names: tuple[str, ...]) -> Tracker:
+def default_tracker(
+    class_names: tuple[str, ...], settings: TrackerSettings | None = None
+) -> Tracker:
     """As `edge track` builds it without a config."""
+    if settings is not None:
+        groups = build.class_groups(class_names, None)
+        return Tracker(settings, groups, build.rigid(class_names))
     config = combined(None, ["stream"], None, None, None)
     return build.tracker(config, "stream", class_names)
 
 
 def written(tracks: Tracks, count: int) -> I64:
-    """The id of each of `count` instances, by the rule of `edge.sinks.tracks`.
+    """The id of each of `count` instances that belong to confirmed tracks.
 
-    Of tracks that have melted into one instance, the nearest owns its pixels.
+    Of tracks that have melted into one instance, the nearest owns its pixels. As
+    `edge.sinks.tracks` does it; the frames before a track was confirmed are added by `ours`.
     """
     ids: I64 = np.full(count, NOBODY, np.int64)
     rows = np.flatnonzero((tracks.instance >= 0) & (tracks.states == TrackState.CONFIRMED))

@@ -18,8 +18,10 @@ from edge.evaluate.tracks import TrackQuality, box_overlaps, track_quality
 from edge.sinks.detections import DetectionsSink
 from edge.sources import open_source
 from edge.sources.detections import DetectionsFile
+from edge.track.settings import TrackerSettings
 from edge.types import Instances, Step
 from tracking_bench.judge import NOBODY, Answer
+from tracking_bench.ours import default_tracker
 from tracking_bench.rivals import note
 from tracking_bench.streams import Sequence, shown
 
@@ -108,8 +110,8 @@ def quality(given: Clip, answer: Answer) -> TrackQuality:
     return track_quality([box_overlaps(given.truth, tracked, 0, [IGNORED], drop_flagged=True)])
 
 
-def our_counts(given: Clip) -> Counts:
-    """Tracker and line counters of `edge`, with their defaults."""
+def our_counts(given: Clip, settings: TrackerSettings | None = None) -> Counts:
+    """Tracker and line counters of `edge`, with their defaults or with `settings`."""
     lines = [f"{name}={x},0,{x},1" for name, x in LINES.items()]
     config = combined(None, ["clip"], lines, None, None)
     counters = build.counters(config, "clip", CLASS_NAMES, *given.frame_wh)
@@ -124,7 +126,7 @@ def our_counts(given: Clip) -> Counts:
         def close(self) -> None:
             pass
 
-    tracker = build.tracker(config, "clip", CLASS_NAMES)
+    tracker = default_tracker(CLASS_NAMES, settings)
     seen = ((s.stamp, None, s.instances) for s in given.sequence.frames)
     pipeline.run(seen, tracker, counters, [Tally()])
     return tuple((a, b) for a, b in got.values())
