@@ -72,3 +72,11 @@ def test_suppression_equals_the_naive_one(data, drawn, max_iou, most):
     kept = box_ops.suppressed(drawn, scores, class_ids, max_iou, most)
     assert kept.dtype == np.int64
     assert kept.tolist() == naive_suppressed(drawn, scores, class_ids, max_iou, most)
+
+
+@given(boxes(is_sound=False), boxes(is_sound=False))
+def test_paired_iou_is_the_diagonal(a, b):
+    n = min(len(a), len(b))
+    paired = box_ops.paired_iou(a[:n], b[:n])
+    np.testing.assert_array_equal(paired, np.diagonal(box_ops.iou_matrix(a[:n], b[:n])))
+    assert paired.dtype == np.float32

@@ -79,7 +79,8 @@ ERRORS = [
     (
         "nothing like it",
         "colour: red\n",
-        ":1: unknown key 'colour', expected device_id, snapshot_every_s, cameras, model, tracker or counting",
+        ":1: unknown key 'colour', expected device_id, snapshot_every_s, cameras, model, "
+        "tracker or counting",
     ),
     (
         "camera called like a section",

@@ -163,3 +163,31 @@ def test_nothing_is_fine_everywhere():
     assert mask_ops.extents(none).shape == (0, 4)
     assert len(mask_ops.area(none)) == len(mask_ops.without_overlap(none)) == 0
     assert len(mask_ops.from_instance_map(mask_ops.instance_map(none))) == 0
+
+
+@given(st.data(), dense_masks())
+def test_row_extents_are_the_rows_of_the_extents(data, dense):
+    rows = mask_ops.row_extents(data.draw(padded(dense)))
+    expected = mask_ops.extents(mask_ops.packed(dense))[:, [1, 3]].astype(np.int64)
+    expected[~dense.any((1, 2))] = -1
+    np.testing.assert_array_equal(rows, expected)
+    assert rows.dtype == np.int64
+
+
+@given(st.data(), dense_masks(), st.integers(1, 4), st.integers(1, 4))
+def test_masks_grow_by_whole_numbers_exactly_and_come_back(data, dense, down, along):
+    height, width = dense.shape[1:]
+    larger = mask_ops.resized(data.draw(padded(dense)), height * down, width * along)
+    np.testing.assert_array_equal(
+        mask_ops.unpacked(larger), dense.repeat(down, axis=1).repeat(along, axis=2)
+    )
+    np.testing.assert_array_equal(mask_ops.unpacked(mask_ops.resized(larger, height, width)), dense)
+
+
+@given(st.data(), dense_masks(), st.integers(1, 30), st.integers(1, 30))
+def test_masks_fit_any_frame(data, dense, height, width):
+    other = mask_ops.resized(data.draw(padded(dense)), height, width)
+    assert (other.height, other.width, len(other)) == (height, width, len(dense))
+    full = dense.all((1, 2))
+    assert mask_ops.unpacked(other)[full].all()
+    assert not mask_ops.unpacked(other)[~dense.any((1, 2))].any()

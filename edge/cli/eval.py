@@ -234,6 +234,8 @@ def _size(text: str) -> tuple[int, int]:
 
 def _line(text: str, frame_wh: tuple[int, int]) -> crossings.Line:
     name, line = parse_line_option(text)
+    if len(line.path) != 2:
+        raise ConfigError(f"--line {name}: expected two points, got {len(line.path)}")
     (ax, ay), (bx, by) = line.path
     width, height = frame_wh
     return crossings.Line(name, (ax * width, ay * height), (bx * width, by * height))

@@ -172,12 +172,12 @@ def below(
         deep: rows of cells.
 
     Returns:
-        For each cell of those rows the instance there, -1 if free, and the edge it is under.
+        For each column of cells the instances there, int64 (deep, K), -1 where it is free, and
+        the edge it is under, int64 (K,).
     """
     step = grid.step_px
     left = -(-lefts_px // step)
     edge, along = _spread(np.maximum(-(-rights_px // step) - left, 1))
     first = (-(-lows_px // step) * grid.columns + left)[edge] + along
-    cells = np.concatenate([first + k * grid.columns for k in range(deep)])
-    seen = np.take(grid.labels, cells, mode="clip").astype(np.int64) - 1
-    return seen, np.tile(edge, deep)
+    cells = first + np.arange(deep)[:, None] * grid.columns
+    return np.take(grid.labels, cells, mode="clip").astype(np.int64) - 1, edge

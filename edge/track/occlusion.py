@@ -75,7 +75,7 @@ def scene(instances: Instances, origin: I64, groups: I32, rows: I64, now_s: floa
     feet = _feet(grid, boxes, rows)
     left, right = np.clip(boxes[:, [0, 2]], 0, masks.width).astype(np.int64).T
     other, edge = grids.below(grid, rows[:, 1], left, right)
-    ahead = np.append(feet[:, 1], -np.inf)[other] > feet[edge, 1] + SLACK_PX
+    ahead = (np.append(feet[:, 1], -np.inf)[other] > feet[edge, 1] + SLACK_PX).any(0)
     covered = np.bincount(edge[ahead], minlength=len(boxes)) * grid.step_px
     hidden: Bool = (covered > 0.5 * (right - left)) | (rows[:, 1] >= masks.height - 1)
     touch = grids.contacts(grid) * (feet[None, :, 1] > feet[:, None, 1] + SLACK_PX)

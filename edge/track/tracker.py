@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -72,8 +73,8 @@ class Tracker:
         now_s = stamp.media_s
         if not np.isfinite(now_s) or (self._time_s is not None and now_s <= self._time_s):
             self.dropped["frame out of order"] += 1
-            self._memory.instance[:] = -1
-            return snapshot(self._memory, self._motion, self._front_of(None), self._now(), [])
+            same = snapshot(self._memory, self._motion, self._front_of(None), self._now(), [])
+            return replace(same, instance=np.full(len(same), -1, np.int32))
         dt_s = 0.0 if self._time_s is None else now_s - self._time_s
         self._time_s = now_s
         if self._size != (instances.masks.height, instances.masks.width):

@@ -41,7 +41,7 @@ def enlarged(instances: Instances, times_: int) -> Instances:
     return dataclasses.replace(instances, boxes=instances.boxes * np.float32(times_), masks=masks)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(lane_walks(), rates, st.integers(0, 99))
 def test_every_passage_of_a_random_walk_counts(walkers, fps, seed):
     expected = true_counts(walkers)

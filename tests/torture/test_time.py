@@ -34,7 +34,7 @@ def test_a_rate_that_falls_from_25_to_3_and_rises_to_60(seed):
     assert played(film(WALKERS, when)).counts() == EXACT
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.lists(st.floats(0.02, 0.4), min_size=20, max_size=60))
 def test_any_times_with_gaps_up_to_a_third_of_a_second(gaps):
     when = [0.0]
