@@ -13,7 +13,7 @@ from edge.types import F32, F64, I32, I64, U8, Bool, TrackFlag, TrackState
 
 KNOWN_HITS = 3  # from then on the usual height is worth something,
 GROWTH = 1.25  # and nobody is more than so many times as tall at once
-NARROW = 0.7  # of the usual width: something cuts off a side
+NARROW = 0.5  # of the usual width: something cuts off a side
 
 
 @dataclass(slots=True)
