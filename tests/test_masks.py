@@ -191,3 +191,18 @@ def test_masks_fit_any_frame(data, dense, height, width):
     full = dense.all((1, 2))
     assert mask_ops.unpacked(other)[full].all()
     assert not mask_ops.unpacked(other)[~dense.any((1, 2))].any()
+
+
+@given(st.data(), dense_masks(st.just(2)), st.integers(1, 4))
+def test_intersection_by_steps_counts_every_so_manyth_pixel(data, dense, step_px):
+    masks = data.draw(padded(dense))
+    low = masks.windows[:, :2].max(0)  # of the rows and columns that both windows have
+    high = np.maximum(masks.windows[:, 2:].min(0), low)
+    both = (dense[0] & dense[1])[low[1] : high[1] : step_px, low[0] : high[0] : step_px]
+    assert mask_ops.intersection(masks, 0, masks, 1, step_px=step_px) == both.sum() * step_px**2
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 4))
+def test_intersection_by_steps_is_exact_for_whole_steps(down, along, step_px):
+    full = mask_ops.packed(np.ones((2, down * step_px, along * step_px), bool))
+    assert mask_ops.intersection(full, 0, full, 1, step_px=step_px) == down * along * step_px**2

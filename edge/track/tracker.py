@@ -62,6 +62,7 @@ class Tracker:
         self._shapes: Shapes = NO_SHAPES
         self._next_id = 1
         self._time_s: float | None = None
+        self._last: Tracks | None = None
         self._size = (0, 0)
 
     def update(self, stamp: Stamp, instances: Instances) -> Tracks:
@@ -73,8 +74,9 @@ class Tracker:
         now_s = stamp.media_s
         if not np.isfinite(now_s) or (self._time_s is not None and now_s <= self._time_s):
             self.dropped["frame out of order"] += 1
-            same = snapshot(self._memory, self._motion, self._front_of(None), self._now(), [])
-            return replace(same, instance=np.full(len(same), -1, np.int32))
+            last = self._last or snapshot(self._memory, self._motion, self._front_of(None), 0.0, [])
+            unseen = np.full(len(last), -1, np.int32)
+            return replace(last, instance=unseen, ended=np.zeros(0, np.int64))
         dt_s = 0.0 if self._time_s is None else now_s - self._time_s
         self._time_s = now_s
         if self._size != (instances.masks.height, instances.masks.width):
@@ -91,7 +93,8 @@ class Tracker:
         front_of = self._front_of(scene)
         seen = self._memory.instance >= 0
         self._memory.instance[seen] = scene.origin[self._memory.instance[seen]]
-        return snapshot(self._memory, self._motion, front_of, now_s, ended)
+        self._last = snapshot(self._memory, self._motion, front_of, now_s, ended)
+        return self._last
 
     def _look(self, instances: Instances) -> Scene:
         """What is worth tracking, best score first."""

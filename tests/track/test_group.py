@@ -7,7 +7,7 @@ import pytest
 from strategies import rectangles
 
 from edge import masks as mask_ops
-from edge.testing import CAR, CLASS_GROUPS, PERSON
+from edge.testing import CAR, CLASS_GROUPS, PERSON, Actor, Noise, labelled_frames, times
 from edge.track.settings import TrackerSettings
 from edge.track.tracker import Tracker
 from edge.types import Instances, Stamp, TrackFlag, Tracks, TrackState
@@ -80,6 +80,47 @@ def test_two_who_meet_and_pass_in_one_mask_keep_their_ids():
     np.testing.assert_allclose(tracks.boxes[:, 0], lefts)
     assert any((t.flags & TrackFlag.MERGED).any() for t, _ in shown)
     assert tracks.group_sizes.tolist() == [1, 1]
+
+
+def walked(actors, times_s):
+    """When, who is in which instance (true ids), and the tracks; whoever overlaps has melted."""
+    t = tracker()
+    noise = Noise(merge_overlap=0.0)
+    for stamp, instances, members in labelled_frames(actors, times_s, (240, 400), noise):
+        yield stamp, members, t.update(stamp, instances)
+
+
+@pytest.mark.parametrize("fps", [5, 10, 25, 60])
+def test_inside_a_mask_everybody_keeps_pace_with_it_at_every_frame_rate(fps):
+    # The one behind catches up, they walk six seconds together, the other one goes ahead.
+    behind = Actor(PERSON, 24, 60, ((0, 10, 180), (10, 310, 180)))
+    ahead = Actor(PERSON, 24, 60, ((0, 60, 182), (2, 88, 182), (8, 268, 182), (10, 360, 182)))
+    merged_s = []
+    for stamp, members, tracks in walked([behind, ahead], times(10, fps)):
+        assert tracks.ids.tolist() == [1, 2], stamp
+        is_merged = len(members) == 1
+        assert tracks.group_sizes.tolist() == [1 + is_merged] * 2, stamp
+        feet = [actor.foot(stamp.media_s) for actor in (behind, ahead)]
+        if stamp.media_s < 8:
+            np.testing.assert_allclose(tracks.feet, feet, atol=8, err_msg=str(stamp))
+        merged_s += [stamp.media_s] * is_merged
+    assert merged_s[-1] - merged_s[0] > 5
+
+
+@pytest.mark.parametrize("fps", [5, 10, 25, 60])
+@pytest.mark.parametrize("deeper_px", [6, 24])
+def test_two_who_go_opposite_ways_through_one_mask_keep_their_ids(fps, deeper_px):
+    right = Actor(PERSON, 24, 60, ((0, 40, 180), (6, 280, 180)))
+    left = Actor(PERSON, 24, 60, ((0, 280, 180 + deeper_px), (6, 40, 180 + deeper_px)))
+    given: dict[int, set[int]] = {1: set(), 2: set()}
+    largest = 0
+    for _, members, tracks in walked([right, left], times(6, fps)):
+        largest = max(largest, *tracks.group_sizes.tolist())
+        for track_id, k in zip(tracks.ids.tolist(), tracks.instance.tolist(), strict=True):
+            if k >= 0 and len(members[k]) == 1:
+                given[members[k][0]].add(track_id)
+    assert given == {1: {1}, 2: {2}}
+    assert largest == 2
 
 
 def test_a_car_that_comes_out_from_behind_something_is_no_group():

@@ -80,6 +80,16 @@ def test_what_is_cut_off_lowers_no_height_and_the_foot_stays():
     assert m.foot[0, 1] == 90
 
 
+def test_what_is_cut_off_and_still_taller_raises_the_height():
+    one = One()
+    for _ in range(10):
+        one.see()
+    m = one.see((100, 50, 120, 120), hidden=True)
+    assert 60 < m.height[0] < 70
+    assert not m.flags[0] & TrackFlag.FOOT_INFERRED  # it reaches as low as it ever does
+    assert m.foot[0, 1] == 120
+
+
 def test_a_track_is_confirmed_by_its_hits():
     one = One(confirm_hits=3)
     states = [int(one.see().state[0]) for _ in range(4)]

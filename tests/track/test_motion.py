@@ -108,7 +108,7 @@ def test_motion_equals_filterpy(first, speed, rigid, way):
         np.testing.assert_allclose(
             ours.distance(one, box)[0],
             error @ np.linalg.inv(spread) @ error,
-            rtol=1e-6,
+            rtol=1e-9,
             atol=1e-9,
         )
 

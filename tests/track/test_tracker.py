@@ -178,6 +178,15 @@ def test_what_is_far_apart_is_never_one_object(dt_s, x, y):
     assert tracks.ids[tracks.instance >= 0].tolist() == [2]
 
 
+@given(st.floats(0.02, 1.0), st.integers(55, 170))
+def test_who_is_known_to_stand_does_not_leap(dt_s, far_px):
+    t = tracker()
+    for k in range(4):
+        t.update(Stamp(k, k / 10), rectangles([HERE]))
+    tracks = t.update(Stamp(4, 0.3 + dt_s), rectangles([at(100 + far_px)]))
+    assert tracks.ids[tracks.instance >= 0].tolist() == [2]
+
+
 def test_groups_never_mix():
     t = tracker()
     t.update(Stamp(0, 0.0), rectangles([HERE], class_ids=PERSON))
@@ -268,13 +277,35 @@ def test_frames_whose_time_does_not_advance_change_nothing(time_s):
         before = t.update(stamp, growing)
         plain.update(stamp, growing)
     tracks = t.update(Stamp(3, time_s), rectangles([THERE]))
-    assert_same(tracks, before, but={"instance", "boxes", "feet"})
+    assert_same(tracks, before, but={"instance"})
     assert tracks.instance.tolist() == [-1]
-    np.testing.assert_allclose(tracks.boxes, before.boxes, atol=5)
     assert t.dropped == {"frame out of order": 1}
     now = Stamp(4, 0.4)
     seen = rectangles([at(104)])
     assert_same(t.update(now, seen), plain.update(now, seen))
+
+
+@given(films, films, st.lists(st.floats(0, 20), min_size=10, max_size=10))
+def test_frames_out_of_order_in_between_change_nothing(film, strays, earlier_s):
+    t, plain = tracker(), tracker()
+    late = [instances for _, instances in shown(strays)]
+    for k, (stamp, instances) in enumerate(shown(film)):
+        tracks = t.update(stamp, instances)
+        assert_same(tracks, plain.update(stamp, instances))
+        stray = t.update(Stamp(k, stamp.media_s - earlier_s[k]), late[k % len(late)])
+        assert_same(stray, tracks, but={"instance", "in_front", "ended"})
+        assert (stray.instance == -1).all()
+        assert len(stray.ended) == 0  # each end is told once
+    assert t.dropped == {"frame out of order": len(film)}
+
+
+def test_a_frame_out_of_order_keeps_who_stands_in_front():
+    t = tracker()
+    for k in range(3):
+        tracks = t.update(Stamp(k, k / 10), rectangles([(100, 50, 130, 90), (90, 90, 150, 200)]))
+    assert tracks.in_front.tolist() == [2, 0]
+    again = t.update(Stamp(3, 0.2), rectangles([]))
+    assert_same(again, tracks, but={"instance"})
 
 
 @pytest.mark.parametrize("count", [0, 1, 500])
@@ -286,6 +317,23 @@ def test_any_number_of_instances(count):
     assert len(windows) == count
     assert tracks.ids.tolist() == list(range(1, count + 1))
     assert sorted(tracks.instance.tolist()) == list(range(count))
+
+
+def test_five_hundred_who_hide_each_other_come_and_go():
+    rng = np.random.default_rng(0)
+    t, ended = tracker(), []
+    corners = rng.integers(0, (290, 190), (500, 2))
+    sizes = rng.integers(5, (30, 50), (500, 2))
+    for k in range(4):
+        here = np.concatenate([corners + rng.integers(0, 2, (500, 2)), corners + sizes], 1)
+        some = here[rng.random(500) < 0.9]
+        instances = rectangles([tuple(w) for w in some.tolist()], rng.uniform(0.2, 1, len(some)))
+        tracks = t.update(Stamp(k, k / 10), instances)
+        ended += tracks.ended.tolist()
+        assert len(tracks) > 100
+        assert tracks.instance.max() < len(some)
+    assert not set(ended) & set(tracks.ids.tolist())
+    assert not t.dropped
 
 
 def test_a_first_frame_without_a_time_is_dropped():
@@ -351,11 +399,14 @@ WALKERS = [
     Actor(CAR, 100, 50, ((1, 40, 160), (5, 280, 160))),
 ]
 RATES = {
+    "2 fps": times(6, 2),
     "5 fps": times(6, 5),
     "10 fps": times(6, 10),
     "25 fps": times(6, 25),
     "60 fps": times(6, 60),
     "irregular": times(6, 12, irregular=0.8, seed=3),
+    "irregular and slow": times(6, 4, irregular=0.8, seed=4),
+    "fast, then slow": [*times(3, 60), *(3 + t for t in times(3, 3))],
 }
 
 
