@@ -138,6 +138,8 @@ class Motion:
         half = went[:, 2:] / 2
         boxes = np.concatenate([went[:, :2] - half, went[:, :2] + half], 1)
         self.update(index, boxes.astype(np.float32), np.ones((len(index), 4)))
+        # The filter would lose a share of each step, so the more the higher the frame rate.
+        self.mean[index, :2] = went[:, :2]
 
 
 def _unit(z: F64) -> F64:
