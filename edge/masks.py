@@ -154,6 +154,8 @@ def intersection(
     bx1, by1, bx2, by2 = b.windows[j].tolist()
     ax1, ax2, ay1, ay2 = ax1 + shift[0], ax2 + shift[0], ay1 + shift[1], ay2 + shift[1]
     x1, y1, x2, y2 = max(ax1, bx1), max(ay1, by1), min(ax2, bx2), min(ay2, by2)
+    # Rows and columns of the frame, not of the windows: those may be wider than what is set.
+    x1, y1 = -(-x1 // step_px) * step_px, -(-y1 // step_px) * step_px
     if x1 >= x2 or y1 >= y2:
         return 0
     both = (

@@ -196,9 +196,7 @@ def test_masks_fit_any_frame(data, dense, height, width):
 @given(st.data(), dense_masks(st.just(2)), st.integers(1, 4))
 def test_intersection_by_steps_counts_every_so_manyth_pixel(data, dense, step_px):
     masks = data.draw(padded(dense))
-    low = masks.windows[:, :2].max(0)  # of the rows and columns that both windows have
-    high = np.maximum(masks.windows[:, 2:].min(0), low)
-    both = (dense[0] & dense[1])[low[1] : high[1] : step_px, low[0] : high[0] : step_px]
+    both = (dense[0] & dense[1])[::step_px, ::step_px]  # whatever the windows are
     assert mask_ops.intersection(masks, 0, masks, 1, step_px=step_px) == both.sum() * step_px**2
 
 

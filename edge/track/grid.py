@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge import masks as mask_ops
 from edge.types import I64, Bool, Masks
 
 ROWS = 180  # a frame gets at most so many rows of cells
@@ -102,7 +103,8 @@ def painted(masks: Masks, index: I64) -> Grid:
     owners = mask_of[row_of]
     tiny = np.flatnonzero(np.bincount(owners, minlength=n) == 0)
     if len(tiny):
-        x, y = (x1 + x2)[tiny] // (2 * step), (y1 + y2)[tiny] // (2 * step)
+        small = mask_ops.extents(mask_ops.chosen(masks, index[tiny])).astype(np.int64)
+        x, y = (small[:, :2] + small[:, 2:]).T // (2 * step)
         cells = np.concatenate([cells, y * columns + x])
         xs, owners = np.concatenate([xs, x]), np.concatenate([owners, tiny])
     labels: NDArray[np.int16] = np.zeros(rows * columns, np.int16)
