@@ -61,18 +61,6 @@ def paired_iou(a: F32, b: F32) -> F32:
     return iou
 
 
-def height_iou_matrix(a: F32, b: F32) -> F32:
-    """Overlap of the vertical extents over their union, float32 (N, M) in 0..1.
-
-    The "height modulated" factor of Hybrid-SORT (Yang et al., 2023, arXiv:2308.00783): people
-    of different height do not take each other's place.
-    """
-    shared = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
-    union = np.maximum(a[:, None, 3], b[None, :, 3]) - np.minimum(a[:, None, 1], b[None, :, 1])
-    ratio: F32 = np.maximum(shared, 0) / np.maximum(union, np.float32(1e-9))
-    return ratio
-
-
 def grown(boxes: F32, share: float) -> F32:
     """Boxes with `share` of their width and height added on each side."""
     pad = (boxes[:, 2:] - boxes[:, :2]) * np.float32(share)

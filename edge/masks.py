@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge.errors import ShapeError
-from edge.types import F32, I32, I64, U8, Bool, Masks
+from edge.types import F32, F64, I32, I64, U8, Bool, Masks
 
 
 def packed(dense: U8 | Bool) -> Masks:
@@ -75,22 +75,56 @@ def chosen(masks: Masks, index: Sequence[int] | I64) -> Masks:
     return from_crops(masks.height, masks.width, windows, [masks.crop(int(k)) for k in index])
 
 
+def joined(*parts: Masks) -> Masks:
+    """All masks of several sets on frames of one size, in that order."""
+    windows: I32 = np.concatenate([part.windows for part in parts])
+    sizes = np.concatenate([np.diff(part.offsets) for part in parts])
+    offsets: I64 = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    pixels: U8 = np.concatenate([part.pixels for part in parts])
+    return Masks(parts[0].height, parts[0].width, windows, offsets, pixels)
+
+
 def resized(masks: Masks, height: int, width: int) -> Masks:
     """The same masks on a frame of another size, by the nearest pixel."""
     scale = np.array([width / masks.width, height / masks.height])
-    windows, crops = [], []
-    for k, window in enumerate(masks.windows.tolist()):
-        x1, y1, x2, y2 = np.rint(np.array(window) * np.tile(scale, 2)).astype(int).tolist()
-        columns = ((np.arange(x1, x2) + 0.5) / scale[0]).astype(int) - window[0]
-        rows = ((np.arange(y1, y2) + 0.5) / scale[1]).astype(int) - window[1]
-        crop = masks.crop(k)
-        columns = np.clip(columns, 0, max(0, crop.shape[1] - 1))
-        rows = np.clip(rows, 0, max(0, crop.shape[0] - 1))
-        windows.append((x1, y1, x2, y2))
-        crops.append(
-            crop[np.ix_(rows, columns)] if crop.size else np.zeros((y2 - y1, x2 - x1), bool)
-        )
-    return from_crops(height, width, windows, crops)
+    parts = [_stretched(masks, k, scale, np.zeros(2), height, width) for k in range(len(masks))]
+    return from_crops(height, width, [w for w, _ in parts], [crop for _, crop in parts])
+
+
+def moved(masks: Masks, k: int, source: F32, target: F32) -> Masks:
+    """Mask k alone, moved and stretched as box `source` (4,) becomes box `target` (4,).
+
+    What would lie outside the frame is cut off.
+
+    >>> one = packed(np.array([[[1, 1, 0, 0]]], bool))
+    >>> box = np.array([0, 0, 2, 1], np.float32)
+    >>> unpacked(moved(one, 0, box, box + np.array([1, 0, 1, 0], np.float32))).tolist()
+    [[[0, 1, 1, 0]]]
+    """
+    a, b = source.astype(np.float64), target.astype(np.float64)
+    scale = (b[2:] - b[:2]) / np.maximum(a[2:] - a[:2], 1e-6)
+    window, crop = _stretched(masks, k, scale, b[:2] - a[:2] * scale, masks.height, masks.width)
+    return from_crops(masks.height, masks.width, [window], [crop])
+
+
+def _stretched(
+    masks: Masks, k: int, scale: F64, offset: F64, height: int, width: int
+) -> tuple[tuple[int, int, int, int], U8]:
+    """Window and pixels of mask k where x, y become `scale` x, y + `offset`."""
+    window, crop = masks.windows[k], masks.crop(k)
+    low, high = window.reshape(2, 2) * scale + offset
+    axes = []
+    for axis, length in ((0, width), (1, height)):
+        inside = np.arange(max(0, int(low[axis]) - 1), min(length, int(high[axis]) + 2))
+        # Where its middle was decides for each pixel, so that no mask depends on its window.
+        source = np.floor((inside + 0.5 - offset[axis]) / scale[axis]).astype(int)
+        held = (source >= window[axis]) & (source < window[axis + 2])
+        axes.append((inside[held], source[held] - window[axis]))
+    (x, columns), (y, rows) = axes
+    if not (len(x) and len(y)):
+        return (0, 0, 0, 0), np.zeros((0, 0), np.uint8)
+    at = int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1
+    return at, crop[np.ix_(rows, columns)]
 
 
 def area(masks: Masks) -> I64:
@@ -237,14 +271,6 @@ def instance_map(masks: Masks) -> I32:
         x1, y1, x2, y2 = masks.windows[k].tolist()
         canvas[y1:y2, x1:x2][masks.crop(k) > 0] = k + 1
     return canvas
-
-
-def from_instance_map(canvas: I32) -> Masks:
-    """Masks of the ids 1..max of an instance map; an absent id gives an empty mask."""
-    count = int(canvas.max(initial=0))
-    return (
-        packed(np.stack([canvas == k + 1 for k in range(count)])) if count else empty(*canvas.shape)
-    )
 
 
 def without_overlap(masks: Masks) -> Masks:

@@ -6,12 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 
-import cv2
-import numpy as np
-
-from edge import masks as mask_ops
 from edge.errors import EdgeError
 from edge.outputs import Counter, Output
 from edge.segment import Prepared, Segmenter
@@ -55,33 +50,6 @@ def replayed(recorded: Iterable[tuple[Stamp, Instances]]) -> Iterator[Seen]:
         yield stamp, None, instances
 
 
-def of_one_size(seen: Iterable[Seen]) -> Iterator[Seen]:
-    """Everything at the size of the first frame.
-
-    A camera that comes back with another resolution shows the same place: rules, which are
-    shares of the frame, and tracks go on as if nothing had changed.
-    """
-    first: tuple[int, int] | None = None
-    for stamp, image, instances in seen:
-        masks = instances.masks
-        size = (masks.height, masks.width)
-        first = first or size
-        if size == first:
-            yield stamp, image, instances
-            continue
-        height, width = first
-        scale = np.array([width / masks.width, height / masks.height] * 2, np.float32)
-        yield (
-            stamp,
-            None if image is None else np.asarray(cv2.resize(image, (width, height)), np.uint8),
-            replace(
-                instances,
-                boxes=instances.boxes * scale,
-                masks=mask_ops.resized(masks, height, width),
-            ),
-        )
-
-
 def run(
     seen: Iterable[Seen],
     tracker: Tracker,
@@ -92,7 +60,8 @@ def run(
 ) -> int:
     """Count until the source ends, `stop` is set, or `max_frames` have been seen.
 
-    Outputs are closed in any case, so that nothing counted is lost; an error of the source,
+    All frames have one size: a source scales others, and counts them, or refuses them. Outputs
+    are closed in any case, so that nothing counted is lost; an error of the source,
     the model or an output is raised after that.
 
     Returns:
@@ -102,7 +71,7 @@ def run(
     with ExitStack() as finish:
         for output in outputs:
             finish.push(_closing(output))
-        for stamp, image, instances in of_one_size(seen):
+        for stamp, image, instances in seen:
             tracks = tracker.update(stamp, instances)
             events = [e for c in counters for e in c.update(stamp, tracks, instances)]
             step = Step(stamp, image, instances, tracks, tuple(events))

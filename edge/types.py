@@ -122,7 +122,7 @@ class TrackFlag(IntEnum):
     """Bits of `Tracks.flags`."""
 
     OCCLUDED = 1  # something in front hides part of it
-    MERGED = 2  # it has melted into one instance with a neighbour
+    MERGED = 2  # it has melted into one instance with a neighbour: group_sizes > 1
     BORDER = 4  # its mask touches the border of the frame
     FOOT_INFERRED = 8  # the foot is hidden: top plus usual height gave it
 

@@ -18,10 +18,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from strategies import rectangles, tracks_of
 
-from edge import masks
 from edge.cli.app import main
-from edge.types import CountEvent, Instances, Stamp, Step, Tracks, TrackState
+from edge.types import CountEvent, Stamp, Step, TrackState
 
 CLIP = Path(__file__).parent / "data" / "people.mp4"
 WIDTH, HEIGHT, SIDE = 64, 48, 16  # pixels: of the scenes, and of the square in them
@@ -201,34 +201,14 @@ def make_step() -> Callable[..., Step]:
     ) -> Step:
         (width, height), windows = size, list(boxes)
         n = len(windows)
-        crops = [np.ones((y2 - y1, x2 - x1), np.uint8) for x1, y1, x2, y2 in windows]
-        corners = np.array(windows, np.float32).reshape(-1, 4)
         classes = np.array(list(class_ids or [0] * n), np.int32)
-        full = np.ones(n, np.float32)
-        instances = Instances(
-            corners,
-            (0.9 - 0.1 * np.arange(n)).astype(np.float32),
-            classes,
-            masks.from_crops(height, width, windows, crops),
-        )
-        tracks = Tracks(
-            ids=np.arange(1, n + 1),
+        scores = (0.9 - 0.1 * np.arange(n)).astype(np.float32)
+        instances = rectangles(windows, scores, classes, (height, width))
+        tracks = tracks_of(
+            instances.boxes,
             states=np.array(list(states or [TrackState.CONFIRMED] * n), np.uint8),
-            boxes=corners,
-            feet=np.stack([corners[:, [0, 2]].mean(1), corners[:, 3]], 1),
             class_ids=classes,
-            instance=np.arange(n, dtype=np.int32),
-            ended=np.zeros(0, np.int64),
-            scores=instances.scores,
-            heights=corners[:, 3] - corners[:, 1],
-            velocities=np.zeros((n, 2), np.float32),
-            flags=np.zeros(n, np.uint8),
-            visible=full,
-            class_shares=full,
-            ages_s=full,
-            hits=np.ones(n, np.int32),
-            group_sizes=np.ones(n, np.int32),
-            in_front=np.zeros(n, np.int64),
+            scores=scores,
         )
         image = np.full((height, width, 3), 90, np.uint8) if with_image else None
         return Step(Stamp(frame, frame / 10), image, instances, tracks, events)

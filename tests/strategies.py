@@ -55,6 +55,21 @@ def padded(draw, dense: Bool) -> Masks:
     return mask_ops.from_crops(height, width, windows, crops)
 
 
+@st.composite
+def loosened(draw, masks: Masks) -> Masks:
+    """The same masks, each in a window that reaches up to 40 pixels further, within the frame."""
+    windows, crops = [], []
+    for k, (x1, y1, x2, y2) in enumerate(masks.windows.tolist()):
+        left, top, right, bottom = draw(st.tuples(*[st.integers(0, 40)] * 4))
+        window = max(0, x1 - left), max(0, y1 - top)
+        window += min(masks.width, x2 + right), min(masks.height, y2 + bottom)
+        crop = np.zeros((window[3] - window[1], window[2] - window[0]), np.uint8)
+        crop[y1 - window[1] : y2 - window[1], x1 - window[0] : x2 - window[0]] = masks.crop(k)
+        windows.append(window)
+        crops.append(crop)
+    return mask_ops.from_crops(masks.height, masks.width, windows, crops)
+
+
 def numbers(low: float, high: float) -> st.SearchStrategy[float]:
     """Floats without surprises."""
     return st.floats(low, high, allow_nan=False, width=32)
@@ -96,6 +111,35 @@ def rectangles(
     )
 
 
+def tracks_of(boxes: F32, **fields: np.ndarray) -> Tracks:
+    """Tracks 1, 2... in these boxes, confirmed, whole, seen as instances 0, 1...
+
+    `fields` take the place of those columns of `Tracks`.
+    """
+    n = len(boxes)
+    full = np.ones(n, np.float32)
+    columns = {
+        "ids": np.arange(1, n + 1, dtype=np.int64),
+        "states": np.full(n, TrackState.CONFIRMED, np.uint8),
+        "boxes": boxes,
+        "feet": np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], 1).astype(np.float32),
+        "class_ids": np.zeros(n, np.int32),
+        "instance": np.arange(n, dtype=np.int32),
+        "ended": np.zeros(0, np.int64),
+        "scores": np.full(n, 0.9, np.float32),
+        "heights": boxes[:, 3] - boxes[:, 1],
+        "velocities": np.zeros((n, 2), np.float32),
+        "flags": np.zeros(n, np.uint8),
+        "visible": full,
+        "class_shares": full,
+        "ages_s": full,
+        "hits": np.ones(n, np.int32),
+        "group_sizes": np.ones(n, np.int32),
+        "in_front": np.zeros(n, np.int64),
+    }
+    return Tracks(**{**columns, **fields})
+
+
 def standing(
     feet: dict[int, tuple[float, float]],
     ended: Sequence[int] = (),
@@ -110,27 +154,48 @@ def standing(
     at = np.array([feet[k] for k in ids.tolist()], np.float32).reshape(-1, 2)
     half = np.array([height_px / 4, 0], np.float32)
     corners = np.concatenate([at - half - (0, height_px), at + half], 1).astype(np.float32)
-    tracks = Tracks(
+    tracks = tracks_of(
+        corners,
         ids=ids,
         states=np.full(n, state, np.uint8),
-        boxes=corners,
         feet=at,
         class_ids=np.full(n, class_id, np.int32),
         instance=np.arange(n, dtype=np.int32) if is_seen else np.full(n, -1, np.int32),
         ended=np.array(ended, np.int64),
-        scores=np.full(n, 0.9, np.float32),
         heights=np.full(n, height_px, np.float32),
-        velocities=np.zeros((n, 2), np.float32),
-        flags=np.zeros(n, np.uint8),
-        visible=np.ones(n, np.float32),
-        class_shares=np.ones(n, np.float32),
-        ages_s=np.ones(n, np.float32),
         hits=np.full(n, 5, np.int32),
-        group_sizes=np.ones(n, np.int32),
-        in_front=np.zeros(n, np.int64),
     )
     count = n if is_seen else 0
     return tracks, rectangles([(k, 0, k + 1, 3) for k in range(count)])
+
+
+def chosen(instances: Instances, index: Sequence[int] | np.ndarray) -> Instances:
+    """The instances at `index`, in that order."""
+    order = np.array(index, np.int64)
+    return Instances(
+        instances.boxes[order],
+        instances.scores[order],
+        instances.class_ids[order],
+        mask_ops.chosen(instances.masks, order),
+    )
+
+
+_corner = st.tuples(st.integers(0, 280), st.integers(0, 560))
+_side = st.one_of(st.integers(1, 8), st.integers(1, 40))
+
+
+@st.composite
+def crowded(draw) -> Instances:
+    """Instances in a frame of 600 rows, small ones too, many of them shown twice or thrice."""
+    windows = []
+    for _ in range(draw(st.integers(0, 4))):
+        (x, y), w, h = draw(_corner), draw(_side), draw(_side)
+        for _ in range(draw(st.integers(1, 3))):
+            dx, dy, dw, dh = draw(st.tuples(*[st.integers(0, 3)] * 4))
+            windows.append((x + dx, y + dy, min(320, x + w + dx + dw), min(600, y + h + dy + dh)))
+    n = len(windows)
+    scores = draw(st.lists(st.integers(20, 99), min_size=n, max_size=n))
+    return rectangles(windows, [s / 100 for s in scores], size_hw=(600, 320))
 
 
 def stamps(times_s: Sequence[float]) -> list[Stamp]:

@@ -26,16 +26,15 @@ def test_iou_equals_its_definition(a, b):
 
 @given(boxes(is_sound=False), boxes(is_sound=False))
 def test_overlaps_of_any_boxes_are_shares(a, b):
-    for matrix in (box_ops.iou_matrix(a, b), box_ops.height_iou_matrix(a, b)):
-        assert matrix.shape == (len(a), len(b))
-        assert matrix.dtype == np.float32
-        assert ((matrix >= 0) & (matrix <= 1 + 1e-5)).all()
+    matrix = box_ops.iou_matrix(a, b)
+    assert matrix.shape == (len(a), len(b))
+    assert matrix.dtype == np.float32
+    assert ((matrix >= 0) & (matrix <= 1 + 1e-5)).all()
 
 
 @given(boxes())
 def test_every_sound_box_covers_itself(a):
     np.testing.assert_array_equal(np.diagonal(box_ops.iou_matrix(a, a)), 1)
-    np.testing.assert_array_equal(np.diagonal(box_ops.height_iou_matrix(a, a)), 1)
 
 
 def test_touching_boxes_share_nothing():

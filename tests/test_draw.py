@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import rectangles
+from strategies import rectangles, tracks_of
 
-from edge import masks
 from edge.draw import (
     MASK_OPACITY,
     PALETTE,
@@ -19,7 +18,7 @@ from edge.draw import (
     draw_instances,
     in_direction,
 )
-from edge.types import F32, U8, Instances, Stamp, Tracks, TrackState
+from edge.types import U8, Instances, Stamp, Tracks, TrackState
 
 Window = tuple[int, int, int, int]
 
@@ -29,35 +28,13 @@ def scene(
 ) -> tuple[Instances, Tracks]:
     """One filled instance and one track for each window; a lost track has no instance."""
     n = len(windows)
-    crops = [np.ones((y2 - y1, x2 - x1), np.uint8) for x1, y1, x2, y2 in windows]
-    boxes: F32 = np.array(windows, np.float32).reshape(n, 4)
-    instances = Instances(
-        boxes,
-        np.full(n, 0.9, np.float32),
-        np.zeros(n, np.int32),
-        masks.from_crops(height, width, windows, crops),
-    )
+    instances = rectangles(windows, size_hw=(height, width))
     states = states or [TrackState.CONFIRMED] * n
     lost = np.array([s == TrackState.LOST for s in states], bool)
-    zero = np.zeros(n, np.float32)
-    tracks = Tracks(
-        ids=np.arange(1, n + 1, dtype=np.int64),
+    tracks = tracks_of(
+        instances.boxes,
         states=np.array(states, np.uint8),
-        boxes=boxes,
-        feet=np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], 1).astype(np.float32),
-        class_ids=np.zeros(n, np.int32),
         instance=np.where(lost, -1, np.arange(n)).astype(np.int32),
-        ended=np.zeros(0, np.int64),
-        scores=zero,
-        heights=zero,
-        velocities=np.zeros((n, 2), np.float32),
-        flags=np.zeros(n, np.uint8),
-        visible=zero,
-        class_shares=zero,
-        ages_s=zero,
-        hits=np.ones(n, np.int32),
-        group_sizes=np.ones(n, np.int32),
-        in_front=np.zeros(n, np.int64),
     )
     return instances, tracks
 

@@ -132,12 +132,12 @@ def test_without_overlap_every_pixel_has_one_owner_and_none_is_lost(dense):
 
 
 @given(dense_masks())
-def test_an_instance_map_and_back_gives_the_masks_without_overlap(dense):
-    masks = mask_ops.without_overlap(mask_ops.packed(dense))
-    back = mask_ops.unpacked(mask_ops.from_instance_map(mask_ops.instance_map(masks)))
-    kept = mask_ops.unpacked(masks)
-    np.testing.assert_array_equal(back, kept[: len(back)])
-    assert not kept[len(back) :].any()
+def test_the_instance_map_has_the_masks_without_overlap(dense):
+    masks = mask_ops.packed(dense)
+    canvas = mask_ops.instance_map(masks)
+    alone = mask_ops.unpacked(mask_ops.without_overlap(masks))
+    for k, mask in enumerate(alone):
+        np.testing.assert_array_equal(canvas == k + 1, mask)
 
 
 @given(st.data(), dense_masks(st.integers(1, 5)))
@@ -162,7 +162,8 @@ def test_nothing_is_fine_everywhere():
     assert mask_ops.feet(none).shape == (0, 2)
     assert mask_ops.extents(none).shape == (0, 4)
     assert len(mask_ops.area(none)) == len(mask_ops.without_overlap(none)) == 0
-    assert len(mask_ops.from_instance_map(mask_ops.instance_map(none))) == 0
+    assert mask_ops.instance_map(none).shape == (5, 6)
+    assert not mask_ops.instance_map(none).any()
 
 
 @given(st.data(), dense_masks())
@@ -191,6 +192,24 @@ def test_masks_fit_any_frame(data, dense, height, width):
     full = dense.all((1, 2))
     assert mask_ops.unpacked(other)[full].all()
     assert not mask_ops.unpacked(other)[~dense.any((1, 2))].any()
+
+
+@given(st.data(), dense_masks(st.integers(1, 3)), st.integers(1, 30), st.integers(1, 30))
+def test_resized_and_moved_masks_do_not_depend_on_their_windows(data, dense, height, width):
+    tight, loose = mask_ops.packed(dense), data.draw(padded(dense))
+    np.testing.assert_array_equal(
+        mask_ops.unpacked(mask_ops.resized(tight, height, width)),
+        mask_ops.unpacked(mask_ops.resized(loose, height, width)),
+    )
+    box = st.tuples(*[st.integers(-4, 12)] * 2, *[st.integers(1, 12)] * 2)
+    source, target = (
+        np.array([x, y, x + w, y + h], np.float32) / 2
+        for x, y, w, h in data.draw(st.tuples(box, box))
+    )
+    np.testing.assert_array_equal(
+        mask_ops.unpacked(mask_ops.moved(tight, 0, source, target)),
+        mask_ops.unpacked(mask_ops.moved(loose, 0, source, target)),
+    )
 
 
 @given(st.data(), dense_masks(st.just(2)), st.integers(1, 4))

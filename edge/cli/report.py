@@ -23,6 +23,13 @@ from edge.types import Step
 console = Console(stderr=True)
 
 
+def warn(camera: str, texts: Sequence[str]) -> None:
+    """Say what was amiss, a line each."""
+    for text in texts:
+        said = f"warning: {camera}: {text}"
+        console.print(said, style="yellow", highlight=False, soft_wrap=True)
+
+
 class ProgressOutput:
     """A bar with frames, rate and time left on a terminal; silent elsewhere."""
 

@@ -28,14 +28,14 @@ from edge.cli.options import (
     ZoneOption,
     combined,
 )
-from edge.cli.report import ProgressOutput, console, totals_table
+from edge.cli.report import ProgressOutput, console, totals_table, warn
 from edge.config import Config, with_model
 from edge.errors import ConfigError
 from edge.outputs import EventsOutput, Output, VideoOutput
 from edge.segment import Segmenter
 from edge.sinks.detections import DetectionsSink
 from edge.sinks.jsonl import JsonLinesSink
-from edge.sinks.tracks import TracksFormat, TracksSink, tracks_format
+from edge.sinks.tracks import TracksFormat, TracksSink, format_of, tracks_format
 from edge.sinks.video import VideoSink
 from edge.sources import open_source
 
@@ -69,11 +69,15 @@ def run(  # noqa: PLR0913
         typer.Option(metavar="FILE.jsonl[.gz]", help="Instances, for `edge track` to replay."),
     ] = None,
     save_tracks: Annotated[
-        Path | None, typer.Option(metavar="FILE.txt", help="Tracks as MOTS text.")
+        Path | None, typer.Option(metavar="FILE.txt", help="Tracks, from their first sighting on.")
     ] = None,
     track_format: Annotated[
-        str, typer.Option(metavar="mots|mot", help="Masks, or MOTChallenge boxes.")
-    ] = "mots",
+        str | None,
+        typer.Option(
+            metavar="mots|mot",
+            help="MOTS masks, or MOTChallenge boxes; default: boxes for .csv, .mot, .mot.txt.",
+        ),
+    ] = None,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames of each source.")
     ] = None,
@@ -81,7 +85,9 @@ def run(  # noqa: PLR0913
 ) -> None:
     """Count people and vehicles that cross lines or stay in zones."""
     config = combined(config_file, sources or [], line, zone, classes, snapshot_every)
-    form = tracks_format("--track-format", track_format)
+    form = format_of(save_tracks)
+    if track_format is not None:
+        form = tracks_format("--track-format", track_format)
     changes = {
         "name": model,
         "provider": provider,
@@ -169,13 +175,7 @@ def _count(
         finally:
             if not results.quiet:
                 console.print(totals_table(camera, counters, names, progress, stop.is_set()))
-                for text in warnings(source, tracker.dropped, segmenter.dropped):
-                    console.print(
-                        f"warning: {camera}: {text}",
-                        style="yellow",
-                        highlight=False,
-                        soft_wrap=True,
-                    )
+                warn(camera, warnings(source, tracker.dropped, segmenter.dropped))
 
 
 def check_not_overwritten(source: str, written: Sequence[Path]) -> None:
@@ -191,7 +191,7 @@ def check_not_overwritten(source: str, written: Sequence[Path]) -> None:
 
 def warnings(source: Any, dropped: dict[str, int], broken: int) -> list[str]:
     """What was amiss with a source, a sentence each."""
-    texts = list(source.warnings.sentences()) if source is not None else []
+    texts: list[str] = source.warnings.sentences()
     texts += [f"{n} x {what} dropped" for what, n in dropped.items()]
     if broken:
         texts.append(f"{broken} model outputs that are no numbers dropped")

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Annotated
@@ -22,17 +23,16 @@ from edge.cli.options import (
     camera_name,
     combined,
 )
-from edge.cli.report import ProgressOutput, console, totals_table
+from edge.cli.report import ProgressOutput, console, totals_table, warn
 from edge.cli.run import check_not_overwritten, stop_on_signal, warnings
 from edge.config import Camera, Config, load
 from edge.errors import ConfigError, SinkError
 from edge.outputs import EventsOutput, Output
 from edge.sinks.jsonl import JsonLinesSink
-from edge.sinks.tracks import TracksFormat, TracksSink, tracks_format
+from edge.sinks.tracks import FILL_S, TracksSink, format_of, tracks_format
 from edge.sources.detections import DetectionsFile
 
 EXAMPLE = "Example: edge track street.jsonl.gz --line gate=0.5,0,0.5,1 --events - --out tracks.txt"
-MOT_SUFFIXES = (".csv", ".mot", ".mot.txt")
 
 
 def track(  # noqa: PLR0913
@@ -50,9 +50,18 @@ def track(  # noqa: PLR0913
         typer.Option(
             "--format",
             metavar="mots|mot",
-            help="MOTS masks, or MOTChallenge boxes; default: boxes for .csv and .mot.txt.",
+            help="MOTS masks, or MOTChallenge boxes; default: boxes for .csv, .mot, .mot.txt.",
         ),
     ] = None,
+    fill_gaps_s: Annotated[
+        float,
+        typer.Option(
+            "--fill-gaps",
+            metavar="SECONDS",
+            min=0,
+            help="Write tracks in frames that missed them too, in gaps up to this long.",
+        ),
+    ] = FILL_S,
     config_file: ConfigOption = None,
     line: LineOption = None,
     zone: ZoneOption = None,
@@ -64,7 +73,7 @@ def track(  # noqa: PLR0913
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
 ) -> None:
     """Replay detections that `edge run --save-detections` recorded: same input, same events."""
-    form = tracks_format("--format", track_format) if track_format else format_of(out)
+    form = format_of(out) if track_format is None else tracks_format("--format", track_format)
     targets = _targets(out, detections)
     for path in detections:
         check_not_overwritten(str(path), [*targets, Path(events or "-")])
@@ -87,21 +96,13 @@ def track(  # noqa: PLR0913
                 str(recorded.provenance.get("source_id") or _name(recorded.path)), taken
             )
             config = _rules(recorded, camera, config_of, known)
-            target = targets[k] if targets else None
-            _replay(recorded, config, camera, sink, target, form, stop, quiet)
+            names = tuple(recorded.class_names)
+            tracks = partial(TracksSink, targets[k], names, form, fill_gaps_s) if targets else None
+            _replay(recorded, config, camera, sink, tracks, stop, quiet)
             if stop.is_set():
                 break
     if stop.is_set():
         raise typer.Exit(130)
-
-
-def format_of(out: Path | None) -> TracksFormat:
-    """The format that a file name asks for.
-
-    >>> format_of(Path("gate.csv")), format_of(Path("gate.mot.txt")), format_of(Path("gate.txt"))
-    ('mot', 'mot', 'mots')
-    """
-    return "mot" if out is not None and out.name.lower().endswith(MOT_SUFFIXES) else "mots"
 
 
 def _targets(out: Path | None, detections: list[Path]) -> list[Path]:
@@ -170,8 +171,7 @@ def _replay(  # noqa: PLR0913
     config: Config,
     camera: str,
     sink: JsonLinesSink | None,
-    out: Path | None,
-    form: TracksFormat,
+    tracks: Callable[[], TracksSink] | None,
     stop: threading.Event,
     quiet: bool,
 ) -> None:
@@ -189,8 +189,8 @@ def _replay(  # noqa: PLR0913
     if sink:
         encoder = build.encoder(config, camera, provenance)
         outputs.append(EventsOutput(encoder, sink, counters, config.snapshot_every_s))
-    if out:
-        outputs.append(TracksSink(out, names, form))
+    if tracks:
+        outputs.append(tracks())
     progress = ProgressOutput(camera, None, counters, quiet)
     outputs.append(progress)
     try:
@@ -198,10 +198,4 @@ def _replay(  # noqa: PLR0913
     finally:
         if not quiet:
             console.print(totals_table(camera, counters, names, progress, stop.is_set()))
-            for text in warnings(None, tracker.dropped, 0):
-                console.print(
-                    f"warning: {camera}: {text}",
-                    style="yellow",
-                    highlight=False,
-                    soft_wrap=True,
-                )
+            warn(camera, warnings(recorded, tracker.dropped, 0))

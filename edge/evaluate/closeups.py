@@ -18,7 +18,6 @@ from edge.types import F32, U8, Masks
 # Okabe and Ito (2008), blue, green, red: told apart with any usual kind of colour vision.
 PREDICTED = (0, 159, 230)  # orange
 TRUE = (233, 180, 86)  # sky blue
-OTHER = (255, 255, 255)
 MARGIN = 0.15  # of the longer side, left round an object
 LEAST_PX = 24  # a crop shows at least so much of the picture
 

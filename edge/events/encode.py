@@ -286,7 +286,7 @@ def _quality(
 ) -> dict[str, Any]:
     return _without_none(
         flags=[flag.name.lower() for flag in TrackFlag if track.flags & flag],
-        group_size=max(track.group_size, 2 if track.flags & TrackFlag.MERGED else 1),
+        group_size=track.group_size,
         frames_dropped_last_s=frames_dropped_last_s,
         fps=_rounded(fps, 2) if fps is not None and math.isfinite(fps) else None,
     )

@@ -11,17 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from edge.types import EventKind
+
 SCHEMA = "count-event/1.0"
 
 EventType = Literal[
-    "line_crossed",
-    "line_crossing_reverted",
-    "zone_entered",
-    "zone_exited",
-    "zone_dwell",
-    "zone_occupancy",
-    "overcrowding_started",
-    "overcrowding_ended",
+    EventKind,
     "track_started",
     "track_ended",
     "tracks_merged",

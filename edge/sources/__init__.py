@@ -1,4 +1,8 @@
-"""Where pictures come from: recorded video and folders of pictures."""
+"""Where frames come from: recorded video, folders of pictures, recorded detections.
+
+Each source gives frames of one size, that of its first: what is larger or smaller it scales and
+counts in `warnings`, or refuses. Rules, which are shares of the frame, and tracks rely on it.
+"""
 
 from __future__ import annotations
 

@@ -13,19 +13,25 @@ from typing import Any
 
 import numpy as np
 
+from edge import masks as mask_ops
 from edge import rle
 from edge.errors import ConfigError, SourceError
-from edge.types import Instances, Stamp
+from edge.sources.faults import Faults
+from edge.types import F32, Instances, Stamp
 
 
 class DetectionsFile:
     """A file written by `--save-detections`, read line by line.
+
+    Frames of another size than the first are scaled to it: a camera that comes back with another
+    resolution shows the same place.
 
     Attributes:
         provenance: what the first line says of source and model; empty if it says nothing.
         width: of the frames, pixels.
         height: likewise.
         class_names: in the order of the model, or of first appearance in the file.
+        warnings: faults found so far, since iterating began.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,6 +48,7 @@ class DetectionsFile:
         self.provenance: dict[str, Any] = row.get("provenance", {})
         if not isinstance(self.provenance, dict):
             raise SourceError(f"{path}:1: expected provenance as an object, got a value")
+        self.warnings = Faults()
         self.height, self.width = row["size"]
         self.class_names: list[str] = list(self.provenance.get("class_names", ()))
         if not self.class_names:
@@ -53,6 +60,7 @@ class DetectionsFile:
         Raises:
             SourceError: a line that does not read; names it.
         """
+        self.warnings = Faults()
         for number, row in self._lines():
             try:
                 yield Stamp(int(row["frame"]), float(row["time_s"])), self._instances(row)
@@ -76,8 +84,13 @@ class DetectionsFile:
             if f["class"] not in self.class_names:
                 self.class_names.append(str(f["class"]))
         masks = rle.decoded([f["rle"] for f in found], height, width)
+        boxes: F32 = np.array([f["box"] for f in found], np.float32).reshape(-1, 4)
+        if (height, width) != (self.height, self.width):
+            self.warnings.resized_frames += 1
+            masks = mask_ops.resized(masks, self.height, self.width)
+            boxes *= np.array([self.width / width, self.height / height] * 2, np.float32)
         return Instances(
-            np.array([f["box"] for f in found], np.float32).reshape(-1, 4),
+            boxes,
             np.array([f["score"] for f in found], np.float32),
             np.array([self.class_names.index(f["class"]) for f in found], np.int32),
             masks,

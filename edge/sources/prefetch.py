@@ -45,11 +45,6 @@ class Prefetch:
         if not self._stop.is_set():
             self._queue.put(last)
 
-    @property
-    def stopping(self) -> bool:
-        """True once `close` was called: a producer that yields nothing for long looks here."""
-        return self._stop.is_set()
-
     def __iter__(self) -> Prefetch:
         return self
 

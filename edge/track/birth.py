@@ -13,6 +13,7 @@ from edge.types import F32, F64, I64, Bool, Masks
 
 LEAST_KNOWN = 3  # such tracks tell how things move
 NEIGHBOURS = 4
+NEAR = 0.16  # of the frame's width: who is so near tells twice as much as who is far away
 
 
 def born(scene: Scene, masks: Masks, taken: I64, settings: TrackerSettings) -> I64:
@@ -49,24 +50,46 @@ def _inside(j: int, scene: Scene, masks: Masks, taken: I64, settings: TrackerSet
     )
 
 
-def first_speed(memory: Memory, motion: Motion, boxes: F32) -> F64:
-    """How fast something new may be going: as the tracks nearest to it do.
+def first_speed(memory: Memory, motion: Motion, boxes: F32, rigid: Bool, width_px: int) -> F64:
+    """How fast something new may be going, before a camera that drives, turns or stands.
 
-    Under a camera that turns or drives everything moves alike; before a fixed one it is a guess
-    that the second sighting corrects.
+    A vehicle is taken to follow a field of motion that is fitted to all tracks: from a car that
+    drives, what stands beside the road moves outwards. People go as the people next to them do.
+    It is a guess that the second sighting corrects.
 
     Args:
         memory: all tracks.
         motion: of the same.
         boxes: float32 (N, 4) of what is new.
+        rigid: bool (N,) which are vehicles.
+        width_px: of the frame.
 
     Returns:
         float64 (N, 2) pixels a second; 0 where too few tracks are known.
     """
     known = np.flatnonzero((memory.hits >= KNOWN_HITS) & (memory.instance >= 0))
-    if len(known) < LEAST_KNOWN:
-        return np.zeros((len(boxes), 2))
-    apart = np.abs(centres(boxes)[:, None] - motion.mean[known, :2][None]).sum(2)
-    nearest = np.argsort(apart, 1, kind="stable")[:, :NEIGHBOURS]
-    speed: F64 = np.median(motion.speed[known, :2][nearest], axis=1)
+    people = known[~motion.rigid[known]]
+    speed: F64 = np.zeros((len(boxes), 2))
+    if len(people) >= LEAST_KNOWN and not rigid.all():
+        way = motion.mean[people, :2][None] - centres(boxes[~rigid])[:, None]
+        nearest = np.argsort(np.abs(way).sum(2), 1, kind="stable")[:, :NEIGHBOURS]
+        speed[~rigid] = np.median(motion.speed[people, :2][nearest], axis=1)
+    if len(known) >= LEAST_KNOWN and rigid.any():
+        way = motion.mean[known, :2][None] - centres(boxes[rigid])[:, None]
+        speed[rigid] = _fitted(way, motion.speed[known, :2], NEAR * width_px)
     return speed
+
+
+def _fitted(way: F64, speed: F64, near_px: float) -> F64:
+    """Speeds (K, 2) of tracks that are `way` (N, K, 2) off, as fitted at N places: (N, 2).
+
+    Weighted least squares for speed = here + slope * x, the slope held small (ridge).
+    """
+    weight = 1 / (1 + np.abs(way).sum(2) / near_px) ** 2
+    x = way[..., 0]
+    # In closed form: matrix products differ in the last bit from machine to machine.
+    s0, s1, s2 = weight.sum(1), (weight * x).sum(1), (weight * x**2).sum(1) + near_px**2
+    t0 = (weight[..., None] * speed[None]).sum(1)
+    t1 = ((weight * x)[..., None] * speed[None]).sum(1)
+    here: F64 = (s2[:, None] * t0 - s1[:, None] * t1) / (s0 * s2 - s1**2)[:, None]
+    return here

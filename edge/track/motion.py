@@ -29,6 +29,7 @@ class Motion:
     Attributes:
         mean: float64 (M, 4) centre x, centre y, width, height, pixels.
         speed: float64 (M, 4) of each, pixels a second.
+        rigid: bool (M,) which are vehicles.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Motion:
         self._a: F64 = np.zeros((0, 4))
         self._b: F64 = np.zeros((0, 4))
         self._c: F64 = np.zeros((0, 4))
+        self.rigid: Bool = np.zeros(0, np.bool_)
         self._measured: F64 = np.zeros((0, 1))
         self._acceleration: F64 = np.zeros((0, 1))
 
@@ -52,6 +54,7 @@ class Motion:
         z = centred(boxes)
         measured = np.where(rigid, RIGID_MEASURED, MEASURED)[:, None]
         acceleration = np.where(rigid, RIGID_ACCELERATION, ACCELERATION)[:, None]
+        self.rigid = np.concatenate([self.rigid, rigid])
         self._measured = np.concatenate([self._measured, measured])
         self._acceleration = np.concatenate([self._acceleration, acceleration])
         unit = np.repeat(_unit(z), 4, 1)
@@ -65,6 +68,7 @@ class Motion:
         """Drop the filters where `which` (M,) is False."""
         self.mean, self.speed = self.mean[which], self.speed[which]
         self._a, self._b, self._c = self._a[which], self._b[which], self._c[which]
+        self.rigid = self.rigid[which]
         self._measured = self._measured[which]
         self._acceleration = self._acceleration[which]
 

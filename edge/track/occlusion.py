@@ -69,8 +69,6 @@ def scene(instances: Instances, origin: I64, groups: I32, rows: I64, now_s: floa
         now_s: media time.
     """
     masks, boxes = instances.masks, instances.boxes[origin]
-    windows = masks.windows[origin].astype(np.float32)
-    overlap = box_ops.intersection_matrix(windows, windows)
     grid = grids.painted(masks, origin)
     feet = _feet(grid, boxes, rows)
     left, right = np.clip(boxes[:, [0, 2]], 0, masks.width).astype(np.int64).T
@@ -94,7 +92,7 @@ def scene(instances: Instances, origin: I64, groups: I32, rows: I64, now_s: floa
         front,
         hidden,
         _border(masks, origin, rows),
-        duplicates(masks, origin, groups, overlap, grid),
+        duplicates(masks, origin, groups, grid),
     )
 
 
@@ -143,13 +141,7 @@ def cut_short(predicted: F32, seen: F32, usual_px: F64, lifted: float = 0.15) ->
     return up & short & stays
 
 
-def duplicates(
-    masks: Masks,
-    index: I64,
-    groups: I32,
-    overlap: F32,
-    grid: Grid,
-) -> Bool:
+def duplicates(masks: Masks, index: I64, groups: I32, grid: Grid) -> Bool:
     """Instances that show an object again which a better one shows already, bool (N,).
 
     Two of the same group are one object when their masks' IoU exceeds MAX_IOU, or when one lies
@@ -160,7 +152,6 @@ def duplicates(
         masks: of the frame.
         index: int64 (N,) into `masks`, best score first.
         groups: int32 (N,).
-        overlap: float32 (N, N) pixels that the masks' windows share.
         grid: of the same masks.
     """
     n = len(index)
@@ -168,7 +159,14 @@ def duplicates(
     if n < 2:
         return doubled
     areas_px, step_px = grid.areas * grid.step_px**2, grid.step_px
-    # Masks share no more than their windows do: few pairs need to be looked at.
+    # Masks share no more than their windows do: few pairs need to be looked at. But what they
+    # share is counted on every so manyth row and column: along an axis on which the windows
+    # share w pixels at most (w - 1) // step + 1 of those, which stand for less than w + step.
+    # Windows grown by a step on each side share w + 2 steps and never leave out a pair, so how
+    # tight they are, which differs between a run and its replay, decides nothing.
+    windows = masks.windows[index] + np.array([-1, -1, 1, 1], np.float32) * step_px
+    windows = windows.astype(np.float32)
+    overlap = box_ops.intersection_matrix(windows, windows)
     i, j = np.nonzero(np.triu((overlap > 0) & (groups[:, None] == groups[None, :]), 1))
     small, large = np.minimum(areas_px[i], areas_px[j]), np.maximum(areas_px[i], areas_px[j])
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.track.memory import Memory
 from edge.track.motion import Motion
-from edge.types import F32, I32, I64, Bool, TrackFlag, Tracks
+from edge.types import F32, I32, I64, U8, Bool, TrackFlag, Tracks
 
 
 def snapshot(
@@ -27,6 +27,9 @@ def snapshot(
     boxes: F32 = np.where(seen[:, None], memory.box, motion.boxes())
     moved = np.where(seen[:, None], 0.0, motion.mean[:, :2] - memory.centre)
     in_front = np.append(memory.ids, 0)[front_of]
+    group_sizes = _group_sizes(memory.instance)
+    # Who is lost out of a merged instance is in none now; the memory keeps what it was.
+    alone: U8 = np.where(group_sizes > 1, 0, TrackFlag.MERGED).astype(np.uint8)
     total = np.maximum(memory.votes.sum(1), 1e-9)
     won = np.take_along_axis(memory.votes, memory.class_id[:, None].astype(np.int64), 1)[:, 0]
     return Tracks(
@@ -40,12 +43,12 @@ def snapshot(
         scores=memory.score.copy(),
         heights=memory.height.astype(np.float32),
         velocities=motion.speed[:, :2].astype(np.float32),
-        flags=memory.flags.copy(),
+        flags=memory.flags & ~alone,
         visible=memory.visible.copy(),
         class_shares=(won / total).astype(np.float32),
         ages_s=(now_s - memory.first_s).astype(np.float32),
         hits=memory.hits.copy(),
-        group_sizes=_group_sizes(memory.instance),
+        group_sizes=group_sizes,
         in_front=in_front,
     )
 

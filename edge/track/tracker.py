@@ -25,7 +25,7 @@ from edge.types import F32, F64, I32, I64, Bool, Instances, Stamp, Tracks, Track
 
 LARGEST_PX = 1e6  # no box of a real frame is larger; also false for NaN and infinity
 GATE = 13.8  # chi-square, 2 degrees of freedom, 99.9 %
-FASTEST, FASTEST_RIGID = 4.0, 15.0  # longer sides a second
+FASTEST, FASTEST_RIGID = 6.0, 15.0  # longer sides a second
 FARTHEST = 2.5  # longer sides between two frames
 NEW_HITS = 1  # a track seen so often has no speed of its own yet
 GAP_REACH, GAP_REACH_S = 0.3, 0.8  # longer sides, and more for each second unseen
@@ -244,8 +244,9 @@ class Tracker:
         self._next_id += len(new)
         rows = np.arange(len(self._memory), len(self._memory) + len(new))
         boxes = scene.boxes[new]
-        speed = birth.first_speed(self._memory, self._motion, boxes)
-        self._motion.add(boxes, speed, self._rigid[scene.class_ids[new]])
+        rigid = self._rigid[scene.class_ids[new]]
+        speed = birth.first_speed(self._memory, self._motion, boxes, rigid, self._size[1])
+        self._motion.add(boxes, speed, rigid)
         self._memory.extend(memory.newborn(ids, boxes, self._now(), len(self._groups)))
         self._see(rows, new, scene, scene.hidden_foot[new])
 

@@ -11,7 +11,7 @@ from types import ModuleType
 from edge.track import associate, birth, group, memory, motion, occlusion, tracker
 from edge.track.settings import TrackerSettings
 from tracking_bench import ours, pets
-from tracking_bench.judge import qualities
+from tracking_bench.judge import Answer, qualities
 from tracking_bench.rivals import note
 from tracking_bench.streams import RECIPES, sequence
 from tracking_bench.streams import Sequence as Stream
@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[Switch, ...]] = {
     ),
     "no gate for people": ((tracker, "GATE", NEVER),),
     "the last place seen counts for walkers": ((tracker, "STAYED", NEVER),),
-    "new tracks stand still": ((birth, "LEAST_KNOWN", int(NEVER)),),
+    "new vehicles stand still": ((birth, "LEAST_KNOWN", int(NEVER)),),
     "no groups of merged neighbours": ((group, "GROWN", NEVER),),
     "vehicles move like people": (
         (motion, "RIGID_MEASURED", motion.MEASURED),
@@ -40,6 +40,7 @@ CHOICES: dict[str, tuple[Switch, ...]] = {
     "heights follow at once": ((memory, "GROWTH", NEVER),),
     "duplicates stay": ((occlusion, "MAX_IOU", 2.0), (occlusion, "MAX_INSIDE", 2.0)),
     "who left the frame is kept": ((tracker, "GONE_S", NEVER),),
+    "no tracks in frames that missed them": ((ours, "FILL_S", 0.0),),
 }
 SETTINGS: dict[str, dict[str, float]] = {
     "masks decide nothing": {"mask_weight": 0.0},
@@ -88,10 +89,10 @@ def _row(
     note(f"ablation: {name}")
     cells = []
     for sequences in streams.values():
-        found = qualities(sequences, [ours.ours(s, settings=settings) for s in sequences], None)
+        found = qualities(sequences, [_answer(s, settings) for s in sequences], None)
         cells += [f"{100 * found[kind].hota:.1f}" for kind in ("car", "person")]
     if clip is not None:
-        answer = ours.ours(clip.sequence, pets.CLASS_NAMES, settings)
+        answer = ours.ours(clip.sequence, pets.CLASS_NAMES, settings, ours.FILL_S)
         quality = pets.quality(clip, answer)
         wrong = sum(
             abs(a - b)
@@ -102,3 +103,7 @@ def _row(
         )
         cells += [f"{100 * quality.hota:.1f}", f"{100 * quality.idf1:.1f}", str(wrong)]
     return f"| {name} | {' | '.join(cells)} |"
+
+
+def _answer(stream: Stream, settings: TrackerSettings) -> Answer:
+    return ours.ours(stream, settings=settings, fill_s=ours.FILL_S)

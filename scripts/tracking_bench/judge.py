@@ -11,7 +11,7 @@ import numpy as np
 
 from edge import masks as mask_ops
 from edge.evaluate import tracks
-from edge.evaluate.trackfiles import MaskRows
+from edge.evaluate.trackfiles import BoxRows, MaskRows
 from edge.evaluate.tracks import FrameOverlap, TrackQuality, mask_overlaps, track_quality
 from edge.types import I64
 from tracking_bench.streams import CLASS_NAMES, Run, Sequence, Shown, exclusive_runs
@@ -25,6 +25,7 @@ class Answer:
 
     ids: tuple[I64, ...]  # one array a frame, as long as its instances; NOBODY: not tracked
     ms: float  # in all
+    written: MaskRows | BoxRows | None = None  # its own file of tracks, which then is judged
     line_counts: tuple[tuple[int, int], ...] = ()  # in, out on each line of the sequence
 
 
@@ -70,6 +71,8 @@ def _key(sequences: list[Sequence], answers: list[Answer]) -> str:
 
 def rows(sequence: Sequence, answer: Answer) -> MaskRows:
     """An answer as a MOTS file would hold it: a contested pixel goes to the higher score."""
+    if isinstance(answer.written, MaskRows):
+        return answer.written
     frames, ids, classes = [], [], []
     runs: list[Run] = []
     for shown, its in zip(sequence.frames, answer.ids, strict=True):

@@ -95,19 +95,23 @@ def _chosen(instances: Instances, rows: list[int]) -> Instances:
 
 def quality(given: Clip, answer: Answer) -> TrackQuality:
     """Boxes against boxes; who stands in the region that the truth leaves out is left out."""
+    tracked = answer.written if isinstance(answer.written, BoxRows) else _boxes(given, answer)
+    return track_quality([box_overlaps(given.truth, tracked, 0, [IGNORED], drop_flagged=True)])
+
+
+def _boxes(given: Clip, answer: Answer) -> BoxRows:
     frames, ids, boxes = [], [], []
     for its, said in zip(given.sequence.frames, answer.ids, strict=True):
         kept = np.flatnonzero(said != NOBODY)
         frames.append(np.full(len(kept), its.stamp.frame + 1, np.int64))
         ids.append(said[kept])
         boxes.append(its.instances.boxes[kept])
-    tracked = BoxRows(
+    return BoxRows(
         np.concatenate(frames),
         np.concatenate(ids),
         np.concatenate(boxes).astype(np.float32),
         np.ones(sum(map(len, ids)), bool),
     )
-    return track_quality([box_overlaps(given.truth, tracked, 0, [IGNORED], drop_flagged=True)])
 
 
 def our_counts(given: Clip, settings: TrackerSettings | None = None) -> Counts:

@@ -15,9 +15,11 @@ from tracking_bench.table import Row
 
 HERE: dict[str, Callable[[Stream], Answer]] = {
     "ours": ours.ours,
+    "ours-seen": ours.ours_seen,
     "oracle": ours.oracle,
     "mask-iou": ours.mask_iou,
 }
+OURS = ("ours", "ours-seen")
 LOW_FPS = 10.0
 ALL = (*HERE, *NAMES)
 
@@ -48,7 +50,7 @@ def streams_rows(
             note(f"{name}: {tracker}")
             for fps, answers in _answers(tracker, FPS / RECIPES[name].step, sequences, rivals):
                 ms = sum(a.ms for a in answers) / max(frames, 1)
-                cache = None if tracker == "ours" else rivals.cache
+                cache = None if tracker in OURS else rivals.cache
                 for class_name, quality in qualities(sequences, answers, cache).items():
                     rows.append(Row(name, class_name, tracker, quality, ms, fps))
     return best_of_each(rows)
@@ -64,7 +66,7 @@ def pets_rows(given: pets.Clip, trackers: Sequence[str], rivals: Rivals) -> list
         note(f"pets: {tracker}")
         for fps, (answer,) in _answers(tracker, pets.FPS, [given.sequence], rivals):
             error = None
-            if tracker == "ours":
+            if tracker in OURS:
                 error = pets.count_error(truth, pets.our_counts(given))
             elif answer.line_counts:
                 said = pets.best_orientation(truth, answer.line_counts)
@@ -80,8 +82,9 @@ def _answers(
     """What a tracker says; rivals at low frame rates twice, the second time with their default."""
     if tracker in HERE:
         class_names = pets.CLASS_NAMES if sequences[0].lines else None
-        if tracker == "ours" and class_names:
-            return [(None, [ours.ours(s, class_names) for s in sequences])]
+        if tracker in OURS and class_names:
+            of_people = ours.ours if tracker == "ours" else ours.ours_seen
+            return [(None, [of_people(s, class_names) for s in sequences])]
         return [(None, [HERE[tracker](s) for s in sequences])]
     rates = (fps, DEFAULT_FPS) if fps < LOW_FPS else (fps,)
     return [(rate, rivals.answers(tracker, rate, sequences)) for rate in rates]

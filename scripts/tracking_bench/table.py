@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge.evaluate.tracks import TrackQuality
 
-OURS, ORACLE = "ours", "oracle"
+OURS, SEEN, ORACLE = "ours", "ours-seen", "oracle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def targets(rows: Sequence[Row]) -> list[Target]:
     for stream, class_name in dict.fromkeys((r.stream, r.class_name) for r in rows):
         its = [r for r in rows if (r.stream, r.class_name) == (stream, class_name)]
         named = {r.tracker: 100 * r.quality.hota for r in its}
-        others = {n: h for n, h in named.items() if n not in (OURS, ORACLE)}
+        others = {n: h for n, h in named.items() if n not in (OURS, SEEN, ORACLE)}
         if OURS in named and ORACLE in named and others:
             best = max(others, key=lambda n: others[n])
             target = Target(stream, class_name, best, others[best], named[ORACLE], named[OURS])

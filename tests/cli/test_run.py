@@ -136,13 +136,26 @@ def test_everything_that_can_be_saved(edge, scene, square_model, tmp_path):
     assert (tmp_path / "t.classes.txt").read_text() == "2 person\n"
 
 
-def test_motchallenge_boxes(edge, scene, square_model, tmp_path):
-    path = tmp_path / "t.txt"
-    saved = ("--save-tracks", path, "--track-format", "mot", "-q")
+@pytest.mark.parametrize(
+    ("name", "options", "fields"),
+    [
+        ("t.txt", ("--track-format", "mot"), 10),
+        ("t.mot.txt", (), 10),
+        ("t.CSV", (), 10),
+        ("t.csv", ("--track-format", "mots"), 6),
+        ("t.txt", (), 6),
+    ],
+)
+def test_the_format_of_tracks_follows_the_file_name_unless_given(
+    edge, scene, square_model, tmp_path, name, options, fields
+):
+    path = tmp_path / name
+    saved = ("--save-tracks", path, "--max-frames", 12, "-q", *options)
     assert edge("run", scene(), "--model", square_model, *saved).code == 0
-    rows = [line.split(",") for line in path.read_text().splitlines()]
+    separator = "," if fields == 10 else " "
+    rows = [line.split(separator) for line in path.read_text().splitlines()]
     assert {row[1] for row in rows} == {"1"}
-    assert all(len(row) == 10 for row in rows)
+    assert {len(row) for row in rows} == {fields}
 
 
 def test_several_sources_are_counted_one_after_the_other(edge, scene, square_model, tmp_path):
@@ -241,7 +254,7 @@ def options(path: tuple[str, ...] = ()) -> set[str]:
 def test_documents_name_only_options_that_exist(file):
     text = (Path(__file__).parents[2] / file).read_text()
     found = re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)
-    bench = Path(__file__).parents[2] / "scripts/bench_tracking"  # has options of its own
+    bench = Path(__file__).parents[2] / "scripts/bench_tracking.py"  # has options of its own
     others = set(re.findall(r'"(--[a-z-]+)"', bench.read_text()))
     assert set(found) <= options() | others
 

@@ -131,16 +131,35 @@ def test_each_recording_has_the_rules_of_its_camera(edge, recorded, tmp_path):
     assert "expected a recording of other or third, the cameras of the" in result.err
 
 
-def test_a_recording_of_others_needs_no_provenance(edge, tmp_path):
-    dense = np.zeros((1, 48, 64), bool)
-    dense[0, 10:30, 20:30] = True
-    [run] = rle.encoded(masks.packed(dense))
-    instance = {"class": "dog", "score": 0.9, "box": [20, 10, 30, 30], "rle": run}
-    rows = [
-        {"frame": k, "time_s": k / 10, "size": [48, 64], "instances": [instance]} for k in range(9)
-    ]
-    path = tmp_path / "yard.jsonl"
+def yard(path, sizes):
+    """A recording of a dog that stands still, in frames this many times as large as 48 x 64."""
+    rows = []
+    for k, n in enumerate(sizes):
+        dense = np.zeros((1, 48 * n, 64 * n), bool)
+        dense[0, 10 * n : 30 * n, 20 * n : 30 * n] = True
+        [run] = rle.encoded(masks.packed(dense))
+        box = [20 * n, 10 * n, 30 * n, 30 * n]
+        dog = {"class": "dog", "score": 0.9, "box": box, "rle": run}
+        rows.append({"frame": k, "time_s": k / 10, "size": run["size"], "instances": [dog]})
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_frames_of_another_size_are_scaled_and_said(edge, tmp_path):
+    zone = ("--zone", "z=0.2,0,0.6,0,0.6,1,0.2,1", "--events", "-")
+    plain, mixed = (tmp_path / n / "yard.jsonl" for n in ("plain", "mixed"))
+    for path, sizes in ((plain, [1] * 9), (mixed, [1, 1, 2, 1, 1, 3, 1, 1, 1])):
+        path.parent.mkdir()
+        yard(path, sizes)
+    expected, result = edge("track", plain, *zone), edge("track", mixed, *zone)
+    assert (result.code, result.out) == (0, expected.out)
+    said = "warning: yard: 2 resized frames scaled to the first one's size"
+    assert said in result.err
+    assert "warning" not in expected.err
+
+
+def test_a_recording_of_others_needs_no_provenance(edge, tmp_path):
+    path = yard(tmp_path / "yard.jsonl", [1] * 9)
     result = edge("track", path, "--zone", "z=0,0,1,0,1,1,0,1", "--events", "-", "-q")
     assert (result.code, result.err) == (0, "")
     found = [json.loads(line) for line in result.out.splitlines()]

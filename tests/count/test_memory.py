@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from strategies import rectangles
+from strategies import rectangles, tracks_of
 
 from edge.count.line import Band, LineCounter
 from edge.count.zone import ZoneCounter, ZoneTimes
@@ -16,32 +16,22 @@ COHORT = 5000  # tracks that begin with each frame, and end two frames later
 INSTANCES = rectangles([(0, 0, 4, 4)])
 
 
-def tracks_of(frame: int) -> Tracks:
+def cohorts(frame: int) -> Tracks:
     """Two cohorts: one in the hundred jumps over the line at x = 500, all stand in the zone."""
     ids = np.arange((frame - 1) * COHORT + 1, (frame + 1) * COHORT + 1)
     n = len(ids)
     is_over = (ids % 200 == 0) & (ids <= frame * COHORT)
     feet = np.stack([np.where(is_over, 100.0, 800.0), 200.0 + ids % 500], 1).astype(np.float32)
     ended: I64 = np.arange((frame - 2) * COHORT + 1, (frame - 1) * COHORT + 1)
-    some = np.ones(n, np.float32)
-    return Tracks(
+    return tracks_of(
+        np.concatenate([feet - 10, feet], 1),
         ids=ids,
         states=np.where(ids % 3, TrackState.CONFIRMED, TrackState.TENTATIVE).astype(np.uint8),
-        boxes=np.concatenate([feet - 10, feet], 1),
         feet=feet,
         class_ids=(ids % 2).astype(np.int32),
         instance=np.zeros(n, np.int32),
         ended=ended,
-        scores=some,
-        heights=40 * some,
-        velocities=np.zeros((n, 2), np.float32),
-        flags=np.zeros(n, np.uint8),
-        visible=some,
-        class_shares=some,
-        ages_s=some,
-        hits=np.ones(n, np.int32),
-        group_sizes=np.ones(n, np.int32),
-        in_front=np.zeros(n, np.int64),
+        heights=np.full(n, 40, np.float32),
     )
 
 
@@ -57,7 +47,7 @@ def test_ended_tracks_leave_memory_flat(count):
     tracemalloc.start()
     try:
         for k in range(frames):
-            tracks = tracks_of(k)
+            tracks = cohorts(k)
             for counter in (line, zone):
                 passed += len(counter.update(Stamp(k, 0.1 * k), tracks, INSTANCES))
             assert max(len(line._live), len(zone._live)) <= 2 * COHORT

@@ -180,8 +180,9 @@ def test_the_first_and_the_last_event():
     assert started["event_id"] != stopped["event_id"]
 
 
-def test_flags_are_words_and_a_merged_track_stands_for_two():
-    track = replace(TRACK, flags=TrackFlag.MERGED | TrackFlag.BORDER | TrackFlag.FOOT_INFERRED)
+def test_flags_are_words():
+    flags = TrackFlag.MERGED | TrackFlag.BORDER | TrackFlag.FOOT_INFERRED
+    track = replace(TRACK, flags=flags, group_size=2)
     event = encoder().encode(replace(CROSSED, track=track), frames_dropped_last_s=0)
     assert event["quality"] == {
         "flags": ["merged", "border", "foot_inferred"],

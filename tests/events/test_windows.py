@@ -86,7 +86,9 @@ def test_windows_follow_each_other_and_shares_are_shares(steps_s, start_s, every
     chain = [*ended, last]
     assert all(a.end_s == b.start_s for a, b in pairwise(chain))
     assert all(0 <= w.coverage <= 1 for w in chain)
-    assert all(a.coverage or b.coverage for a, b in pairwise(ended[1:]))
+    for a, b in pairwise(ended[1:]):  # two of which nothing was seen: a frame lies between
+        is_joint = any(-1e-6 <= t - b.start_s <= every_s + 1e-6 for t in times_s)
+        assert a.coverage or b.coverage or is_joint
     assert chain[0].start_s <= max(0.0, start_s)
     assert last.start_s <= times_s[-1] + 1e-6 < last.end_s + 1e-6
     whole_s = sum(w.coverage * (w.end_s - w.start_s) for w in chain)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,7 @@ sys.path.insert(0, str(SCRIPTS))
 @pytest.fixture(scope="session")
 def bench_tracking():
     """The program `scripts/bench_tracking` as a module."""
-    loader = SourceFileLoader("bench_tracking", str(SCRIPTS / "bench_tracking"))
-    spec = spec_from_loader("bench_tracking", loader)
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return importlib.import_module("bench_tracking")
 
 
 @pytest.fixture

@@ -58,7 +58,12 @@ def test_a_run_from_arguments_to_tables_and_json(bench_tracking, kitti, capsys, 
     assert "best rival" in said.out
     assert "clean: ours" in said.err
     kept = json.loads(numbers.read_text())
-    assert {r["tracker"] for r in kept["rows"]} == {"ours", "oracle", "mask-iou"}
+    assert {r["tracker"] for r in kept["rows"]} == {
+        "ours",
+        "ours-seen",
+        "oracle",
+        "mask-iou",
+    }
     assert {(t["stream"], t["class_name"]) for t in kept["targets"]} == {
         (s, c) for s in ("clean", "third") for c in ("car", "person")
     }
@@ -85,7 +90,10 @@ def test_the_ratchet_lets_nothing_fall(bench_tracking, kitti, capsys, tmp_path):
 def test_wrong_arguments_are_named(bench_tracking, kitti, tmp_path, capsys):
     for arguments, message in (
         (["--streams", "dirty"], "--streams: expected some of clean, noisy, third, third-clean"),
-        (["--trackers", "me"], "--trackers: expected some of ours, oracle, mask-iou, sort"),
+        (
+            ["--trackers", "me"],
+            "--trackers: expected some of ours, ours-seen, oracle, mask-iou, sort",
+        ),
         (["--sequences", "9"], "--sequences: expected some of 0003, got '9'"),
         (["--data", str(tmp_path / "no")], "expected kitti-mots/*.txt, got none"),
     ):

@@ -3,13 +3,16 @@ from __future__ import annotations
 import gzip
 import json
 
+import numpy as np
 import pytest
 
-from edge import masks
+from edge import masks, rle
 from edge.errors import SourceError
 from edge.sources.detections import DetectionsFile
 from edge.types import Stamp
 
+LARGE = np.zeros((8, 16), bool)  # what RLE shows, at twice its size
+LARGE[2:6, 4:10] = True
 RLE = {"size": [4, 8], "counts": "922000;"}  # rows 1..3 of columns 2..5
 
 
@@ -53,6 +56,24 @@ def test_classes_are_numbered_as_the_model_did_or_as_they_appear(tmp_path):
     assert [i.class_ids.tolist() for _, i in plain] == [[0], [1]]
     cut = DetectionsFile(file(tmp_path, row(0), row(1, instances=[bus]), "oops"))
     assert cut.class_names == ["car", "bus"]
+
+
+def test_frames_of_another_size_are_scaled_to_the_first(tmp_path):
+    run = {"size": [8, 16], "counts": rle.encoded(masks.packed(LARGE[None]))[0]["counts"]}
+    larger = row(1, size=[8, 16], instances=[found(box=[4, 2, 10, 6], rle=run)])
+    empty = row(2, size=[2, 4], instances=[])
+    recorded = DetectionsFile(file(tmp_path, row(0), larger, empty, row(3)))
+    for _ in range(2):  # counted anew each time
+        seen = [instances for _, instances in recorded]
+        assert {(i.masks.height, i.masks.width) for i in seen} == {(4, 8)}
+        assert [i.boxes.tolist() for i in seen] == [
+            [[2, 1, 5, 3]],
+            [[2, 1, 5, 3]],
+            [],
+            [[2, 1, 5, 3]],
+        ]
+        assert masks.unpacked(seen[1].masks).tolist() == masks.unpacked(seen[0].masks).tolist()
+        assert recorded.warnings.sentences() == ["2 resized frames scaled to the first one's size"]
 
 
 @pytest.mark.parametrize(

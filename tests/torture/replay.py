@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from strategies import chosen
 
 from edge import build, pipeline
 from edge import masks as mask_ops
@@ -147,28 +148,15 @@ def changed(
 
 def kept(instances: Instances, which: np.ndarray) -> Instances:
     """Those instances where `which`, bool (N,), is True."""
-    index = np.flatnonzero(which)
-    return Instances(
-        instances.boxes[index],
-        instances.scores[index],
-        instances.class_ids[index],
-        mask_ops.chosen(instances.masks, index),
-    )
+    return chosen(instances, np.flatnonzero(which))
 
 
 def joined(a: Instances, b: Instances) -> Instances:
     """The instances of both, best score first."""
     order = np.argsort(-np.concatenate([a.scores, b.scores]), kind="stable")
-    windows = [tuple(w) for w in np.concatenate([a.masks.windows, b.masks.windows]).tolist()]
-    crops = [m.crop(k) for m in (a.masks, b.masks) for k in range(len(m))]
     return Instances(
         np.concatenate([a.boxes, b.boxes])[order],
         np.concatenate([a.scores, b.scores])[order],
         np.concatenate([a.class_ids, b.class_ids])[order],
-        mask_ops.from_crops(
-            a.masks.height,
-            a.masks.width,
-            [windows[k] for k in order.tolist()],
-            [crops[k] for k in order.tolist()],
-        ),
+        mask_ops.chosen(mask_ops.joined(a.masks, b.masks), order),
     )

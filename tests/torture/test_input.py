@@ -12,6 +12,7 @@ from replay import (
     ACROSS,
     FASTER,
     MIDDLE,
+    NAMES,
     RATES,
     changed,
     film,
@@ -21,11 +22,13 @@ from replay import (
     person,
     played,
 )
-from strategies import rectangles
+from strategies import rectangles, standing
 
 from edge import masks as mask_ops
+from edge.sinks.detections import DetectionsSink
+from edge.sources.detections import DetectionsFile
 from edge.testing import CAR, PERSON, TRUCK, Actor, Noise, times
-from edge.types import Instances, Stamp
+from edge.types import Instances, Stamp, Step
 
 
 def shown(windows, fps, **options):
@@ -223,24 +226,36 @@ def test_500_instances_at_once():
 
 @pytest.mark.parametrize("scale", [2.0, 0.5])
 @pytest.mark.parametrize("fps", [5, 25])
-def test_frames_of_another_size_after_a_pause(scale, fps):
+def test_frames_of_another_size_after_a_pause(scale, fps, tmp_path):
     """A camera that reconnects with another resolution: lines are shares of the frame."""
     walk = [person((0, 20, 180), (4, 300, 180))]
-    outcome = played(before_and_after(walk, walk, scale, fps, pause_s=5.0))
-    assert outcome.counts() == (0, 2)
+    both = before_and_after(walk, walk, scale, fps, pause_s=5.0)
+    assert played(recorded(both, tmp_path)).counts() == (0, 2)
 
 
 @pytest.mark.parametrize("scale", [2.0, 0.5])
 @pytest.mark.parametrize("fps", [5, 25])
 @pytest.mark.parametrize("at_s", [1.2, 2.8])
-def test_frames_of_another_size_in_the_middle_of_a_walk(scale, fps, at_s):
+def test_frames_of_another_size_in_the_middle_of_a_walk(scale, fps, at_s, tmp_path):
     """From one frame to the next, while somebody is before or beyond the line."""
     walk = [person((0, 20, 180), (4, 300, 180))]
     seen = [f for f in film(walk, times(4, fps)) if f[0].media_s < at_s]
     bigger = [
         f for f in film(scaled(walk, scale), times(4, fps), size_of(scale)) if f[0].media_s >= at_s
     ]
-    assert played([*seen, *bigger]).counts() == (0, 1)
+    replay = recorded([*seen, *bigger], tmp_path)
+    assert played(replay).counts() == (0, 1)
+    assert replay.warnings.resized_frames == len(bigger)
+
+
+def recorded(film, folder) -> DetectionsFile:
+    """The film as a recording: sources see to it that frames have one size."""
+    path = folder / "film.jsonl"
+    nobody, _ = standing({})
+    with DetectionsSink(path, NAMES, {"class_names": NAMES}) as sink:
+        for stamp, instances in film:
+            sink.write(Step(stamp, None, instances, nobody, ()))
+    return DetectionsFile(path)
 
 
 def size_of(scale: float) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from replay import MIDDLE, SIZE, changed, film, kept, played, true_counts
-from strategies import lane_walks
+from strategies import chosen, lane_walks
 
 from edge import masks as mask_ops
 from edge.testing import Noise, crowd, times
@@ -104,10 +104,7 @@ def test_the_order_of_instances_does_not_matter(walkers, fps, random):
     def shuffled(_: object, i: Instances) -> Instances:
         order = list(range(len(i)))
         random.shuffle(order)
-        index = np.array(order, np.int64)
-        return Instances(
-            i.boxes[index], i.scores[index], i.class_ids[index], mask_ops.chosen(i.masks, index)
-        )
+        return chosen(i, order)
 
     assert played(changed(seen, shuffled)).counts() == played(seen).counts()
 

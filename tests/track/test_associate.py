@@ -48,9 +48,26 @@ def test_similarity_is_the_product_of_two_overlaps(a, b, share):
     a, b = a[:n], b[:n]
     similarity = associate.box_similarity(a, b, share)
     one, other = box_ops.grown(a, share), box_ops.grown(b, share)
-    expected = box_ops.iou_matrix(one, other) * box_ops.height_iou_matrix(one, other)
-    np.testing.assert_allclose(similarity, np.diagonal(expected), atol=1e-5)
+    expected = np.diagonal(box_ops.iou_matrix(one, other)) * associate.height_iou(one, other)
+    np.testing.assert_allclose(similarity, expected, atol=1e-5)
     assert ((similarity >= 0) & (similarity <= 1 + 1e-5)).all()
+
+
+@given(boxes(is_sound=False), boxes(is_sound=False))
+def test_height_iou_is_that_of_the_vertical_extents(a, b):
+    n = min(len(a), len(b))
+    ratio = associate.height_iou(a[:n], b[:n])
+    assert ratio.dtype == np.float64
+    for value, (_, top, _, low), (_, other_top, _, other_low) in zip(ratio, a, b, strict=False):
+        shared = max(min(low, other_low) - max(top, other_top), 0.0)
+        union = max(low, other_low) - min(top, other_top)
+        assert value == pytest.approx(shared / union if shared else 0.0)
+        assert 0 <= value <= 1
+
+
+@given(boxes())
+def test_a_box_is_as_high_as_itself(a):
+    np.testing.assert_array_equal(associate.height_iou(a, a), 1)
 
 
 def test_grown_boxes_meet_over_a_gap():

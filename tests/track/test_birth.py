@@ -73,7 +73,7 @@ def test_who_continues_a_track_never_begins_one(drawn, taken):
     assert new == sorted(set(new) - set(taken))
 
 
-def known(count, hits, speed, is_seen=True):
+def known(count, hits, speed, is_seen=True, is_rigid=True):
     """Tracks in a row, 40 px apart, each with its own speed."""
     boxes = np.array([(40 * k, 0, 40 * k + 20, 60) for k in range(count)], np.float32).reshape(
         -1, 4
@@ -82,21 +82,41 @@ def known(count, hits, speed, is_seen=True):
     tracks.hits[:] = hits
     tracks.instance[:] = np.arange(count) if is_seen else -1
     motion = Motion()
-    motion.add(boxes, np.array(speed, np.float64).reshape(count, 2), np.zeros(count, bool))
+    motion.add(boxes, np.array(speed, np.float64).reshape(count, 2), np.full(count, is_rigid))
     return tracks, motion
 
 
 NEW = np.array([(0, 0, 20, 60), (360, 0, 380, 60)], np.float32)
 
 
-def test_what_is_new_goes_as_its_neighbours_do():
+def speeds(tracks, motion, boxes=NEW, is_rigid=True):
+    return birth.first_speed(tracks, motion, boxes, np.full(len(boxes), is_rigid), 1000)
+
+
+def test_a_new_vehicle_goes_as_all_do():
+    assert np.allclose(speeds(*known(10, 3, [(10, 1)] * 10)), [[10, 1], [10, 1]])
+
+
+def test_a_new_vehicle_moves_outwards_where_all_do():
+    outwards = [(0.4 * (40 * k - 180), 0) for k in range(10)]
+    left, right = speeds(*known(10, 3, outwards))
+    assert left[0] < -50
+    assert right[0] > 50
+
+
+def test_new_people_go_as_the_people_next_to_them():
     speed = [(10, 1)] * 5 + [(-30, 2)] * 5
-    assert birth.first_speed(*known(10, 3, speed), NEW).tolist() == [[10, 1], [-30, 2]]
+    tracks, motion = known(10, 3, speed, is_rigid=False)
+    assert speeds(tracks, motion, is_rigid=False).tolist() == [[10, 1], [-30, 2]]
 
 
 def test_one_stray_neighbour_changes_little():
-    speed = [(900, 900)] + [(10, 0)] * 9
-    assert birth.first_speed(*known(10, 3, speed), NEW)[0].tolist() == [10, 0]
+    tracks, motion = known(10, 3, [(900, 900)] + [(10, 0)] * 9, is_rigid=False)
+    assert speeds(tracks, motion, is_rigid=False)[0].tolist() == [10, 0]
+
+
+def test_vehicles_tell_nothing_of_people():
+    assert not speeds(*known(10, 3, [(10, 1)] * 10), is_rigid=False).any()
 
 
 @pytest.mark.parametrize(
@@ -104,5 +124,8 @@ def test_one_stray_neighbour_changes_little():
 )
 def test_too_few_known_neighbours_tell_nothing(count, hits, is_seen):
     tracks, motion = known(count, hits, [(10, 0)] * count, is_seen)
-    assert birth.first_speed(tracks, motion, NEW).tolist() == [[0, 0], [0, 0]]
-    assert birth.first_speed(tracks, motion, NEW[:0]).shape == (0, 2)
+    assert speeds(tracks, motion).tolist() == [[0, 0], [0, 0]]
+
+
+def test_nothing_new():
+    assert speeds(*known(10, 3, [(10, 1)] * 10), boxes=NEW[:0]).shape == (0, 2)

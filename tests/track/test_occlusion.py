@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import rectangles
+from strategies import crowded, loosened, rectangles
 
 from edge import masks as mask_ops
 from edge.track import occlusion
@@ -110,6 +112,22 @@ def test_a_duplicate_of_a_duplicate_is_judged_by_those_that_stay():
     chain = [(100, 100, 140, 140), (100, 108, 140, 148), (100, 118, 140, 158)]
     doubled = look(rectangles(chain)).doubled
     assert doubled.tolist() == [False, True, False]
+
+
+@given(st.data(), crowded())
+def test_how_tight_windows_are_changes_nothing(data, tight):
+    loose = replace(tight, masks=data.draw(loosened(tight.masks)))
+    one, other = look(tight), look(loose)
+    for name in ("doubled", "front", "hidden_foot", "border", "tops", "feet"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def test_what_is_smaller_than_a_cell_can_be_a_duplicate():
+    # One point of the grid, which has one every 4 pixels, lies in both, and stands for 16: more
+    # than their windows share.
+    first, again = (100, 100, 103, 103), (99, 99, 102, 102)
+    instances = rectangles([first, again], size_hw=(600, 320))
+    assert look(instances).doubled.tolist() == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,17 @@ def test_who_shares_an_instance_is_counted_for_each():
     assert tracks.group_sizes.tolist() == [2, 1, 2, 1, 1]
 
 
+def test_only_who_shares_an_instance_is_merged():
+    m, motion = remembered(3)
+    m.flags[:] = TrackFlag.MERGED | TrackFlag.FOOT_INFERRED
+    m.instance[:] = [1, 1, -1]  # the third was merged when it was last seen
+    tracks = snapshot.snapshot(m, motion, np.full(3, -1), 1.0, [])
+    assert tracks.group_sizes.tolist() == [2, 2, 1]
+    both = TrackFlag.MERGED | TrackFlag.FOOT_INFERRED
+    assert tracks.flags.tolist() == [both, both, TrackFlag.FOOT_INFERRED]
+    assert m.flags.tolist() == [both] * 3
+
+
 def test_in_front_is_an_id():
     m, motion = remembered(3)
     tracks = snapshot.snapshot(m, motion, np.array([2, -1, 0]), 1.0, [])
