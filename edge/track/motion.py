@@ -21,6 +21,12 @@ FIRST_POSITION = 0.1
 FIRST_SPEED = 0.8  # sides a second
 SIZE_MEMORY_S = 1.0
 LONG_GAP_S = 1.0  # after a longer silence the old speed says nothing
+# Where the squared surprise of the usual walker exceeds CALM times what the filter expects, the
+# camera moves: speeds may then change faster, up to LIVELIEST times.
+CALM = 0.1
+LIVELIEST = 2.0
+UNREST_MEMORY_S = 1.0
+LEAST_SURPRISED = 2  # walkers who tell
 
 
 class Motion:
@@ -30,6 +36,7 @@ class Motion:
         mean: float64 (M, 4) centre x, centre y, width, height, pixels.
         speed: float64 (M, 4) of each, pixels a second.
         rigid: bool (M,) which are vehicles.
+        unrest: squared surprise of late, a share of what is expected.
     """
 
     def __init__(self) -> None:
@@ -40,6 +47,8 @@ class Motion:
         self._b: F64 = np.zeros((0, 4))
         self._c: F64 = np.zeros((0, 4))
         self.rigid: Bool = np.zeros(0, np.bool_)
+        self.unrest = 0.0
+        self._dt_s = 0.0
         self._measured: F64 = np.zeros((0, 1))
         self._acceleration: F64 = np.zeros((0, 1))
 
@@ -77,6 +86,7 @@ class Motion:
 
         Nothing grows or shrinks for long: the speed of the sizes fades within SIZE_MEMORY_S.
         """
+        self._dt_s = dt_s
         self.speed[lost, 2:] = 0.0
         if dt_s > LONG_GAP_S:
             self.speed[:] = 0.0
@@ -84,7 +94,9 @@ class Motion:
         stays = float(np.exp(-dt_s / SIZE_MEMORY_S))
         fade = np.array([1, 1, stays, stays])
         reach_s = np.array([dt_s, dt_s, *2 * [SIZE_MEMORY_S * (1 - stays)]])
-        q = (self._acceleration * _unit(self.mean)) ** 2
+        livelier = float(np.clip(np.sqrt(self.unrest / CALM), 1, LIVELIEST))
+        acceleration = self._acceleration * np.where(self.rigid, 1, livelier)[:, None]
+        q = (acceleration * _unit(self.mean)) ** 2
         self.mean = self.mean + reach_s * self.speed
         self.mean[:, 2:] = np.maximum(self.mean[:, 2:], 1.0)
         self.speed = fade * self.speed
@@ -107,10 +119,23 @@ class Motion:
         a, b = self._a[index], self._b[index]
         gain, speed_gain = a / (a + r), b / (a + r)
         error = z - self.mean[index]
+        self._be_surprised(
+            error[:, 0] ** 2 / (a + r)[:, 0], ~self.rigid[index] & (doubt == 1).all(1)
+        )
         self.mean[index] += gain * error
         self.speed[index] += speed_gain * error
         self._c[index] -= speed_gain * b
         self._a[index], self._b[index] = (1 - gain) * a, (1 - gain) * b
+
+    def _be_surprised(self, squared: F64, which: Bool) -> None:
+        """Learn from how far off walkers were seen, sideways, how restless the camera is.
+
+        Noise adapted to the innovations (Mehra, 1970, doi:10.1109/TAC.1970.1099422), the same for
+        all walkers: one who starts to run says nothing about the others.
+        """
+        if np.count_nonzero(which) >= LEAST_SURPRISED:
+            now = float(np.median(squared[which]))
+            self.unrest += -np.expm1(-self._dt_s / UNREST_MEMORY_S) * (now - self.unrest)
 
     def boxes(self) -> F32:
         """Where the boxes are now, float32 (M, 4) corners."""

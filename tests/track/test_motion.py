@@ -180,3 +180,48 @@ def test_no_boxes_are_fine():
     m.predict(0.1, np.zeros(0, bool))
     assert m.boxes().shape == (0, 4)
     assert m.distance(np.zeros(0, np.int64), np.zeros((0, 4), np.float32)).shape == (0,)
+
+
+def walkers(count=6):
+    x = np.arange(count) * 100.0
+    return np.stack([x, np.zeros(count), x + 40, np.full(count, 120.0)], 1).astype(np.float32)
+
+
+def watched(places_px, count=6, rigid=PERSON, fps=10):
+    """Filters of walkers whom each frame shows moved by (count,) or one number of pixels."""
+    m = begun(walkers(count), rigid=rigid)
+    for place in places_px:
+        m.predict(1 / fps, np.zeros(count, bool))
+        boxes = walkers(count)
+        boxes[:, [0, 2]] += np.broadcast_to(np.float32(place), count)[:, None]
+        m.update(np.arange(count), boxes, np.ones((count, 4)))
+    return m
+
+
+def test_people_who_sway_leave_the_filter_calm():
+    sway = [4 * np.sin(k + np.arange(6)) for k in range(20)]
+    assert watched(sway).unrest < motion.CALM
+
+
+def test_a_camera_that_turns_is_noticed_and_forgotten():
+    turning = [0.0] * 10 + [25.0 * k for k in range(1, 6)]
+    turned = watched(turning)
+    assert turned.unrest > motion.CALM
+    assert watched([*turning, *[125.0] * 60]).unrest < motion.CALM
+
+
+def test_a_camera_that_turns_lets_speeds_change_faster(monkeypatch):
+    turning = [0.0] * 10 + [25.0 * k for k in range(1, 6)]
+    faster = watched(turning).speed[:, 0].mean()
+    monkeypatch.setattr(motion, "LIVELIEST", 1.0)
+    assert 270 > faster > watched(turning).speed[:, 0].mean() + 10
+
+
+def test_one_who_runs_says_nothing_about_the_others():
+    run = [np.array([30.0 * k, 0, 0, 0, 0, 0]) for k in range(8)]
+    assert watched(run).unrest < motion.CALM
+
+
+@pytest.mark.parametrize(("count", "rigid"), [(1, PERSON), (6, VEHICLE)])
+def test_one_walker_and_vehicles_tell_nothing(count, rigid):
+    assert watched([25.0 * k for k in range(6)], count, rigid).unrest == 0
