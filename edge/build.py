@@ -16,6 +16,7 @@ from edge.count.zone import ZoneCounter, ZoneTimes
 from edge.events import DeviceInfo, Encoder, RuleInfo, SourceInfo
 from edge.outputs import Counter
 from edge.segment import Limits, Segmenter, Session, find_model
+from edge.track.camera import CameraMotion
 from edge.track.settings import TrackerSettings
 from edge.track.tracker import Tracker
 from edge.types import F64
@@ -78,6 +79,11 @@ def tracker(config: Config, camera: str, class_names: Sequence[str]) -> Tracker:
     settings = TrackerSettings(**{k: v for k, v in given.items() if k in known})
     wanted = config.cameras[camera].classes
     return Tracker(settings, class_groups(class_names, wanted), rigid(class_names))
+
+
+def camera_motion(config: Config, camera: str) -> CameraMotion | None:
+    """What follows a camera that moves; None for one that stands, as the config says."""
+    return CameraMotion() if config.cameras[camera].moves else None
 
 
 def class_groups(class_names: Sequence[str], wanted: Collection[str] | None) -> list[int]:

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 from edge.errors import EdgeError
 from edge.outputs import Counter, Output
 from edge.segment import Prepared, Segmenter
+from edge.track.camera import CameraMotion
 from edge.track.tracker import Tracker
 from edge.types import F32, U8, Frame, Instances, Stamp, Step
 
@@ -42,6 +44,14 @@ def segmented(frames: Iterable[Frame], segmenter: Segmenter) -> Iterator[Seen]:
                 break
     if failure is not None:
         raise failure
+
+
+def followed(seen: Iterable[Seen], camera: CameraMotion) -> Iterator[Seen]:
+    """The same, and how the camera has moved since the picture before."""
+    for stamp, image, instances in seen:
+        if image is not None:
+            instances = replace(instances, camera=camera.update(image, instances.boxes))
+        yield stamp, image, instances
 
 
 def replayed(recorded: Iterable[tuple[Stamp, Instances]]) -> Iterator[Seen]:

@@ -99,9 +99,12 @@ class Instances:
     scores: F32  # (N,) 0..1
     class_ids: I32  # (N,) index into the model's class names
     masks: Masks
+    camera: F64 | None = None  # (2, 3) points of the frame before -> this one; None: it stands
 
     def __post_init__(self) -> None:
         n = len(self.masks)
+        if self.camera is not None:
+            check("Instances.camera", self.camera, np.float64, (2, 3))
         check("Instances.boxes", self.boxes, np.float32, (n, 4))
         check("Instances.scores", self.scores, np.float32, (n,))
         check("Instances.class_ids", self.class_ids, np.int32, (n,))

@@ -113,3 +113,9 @@ def _overridden(
     if classes:
         changes["classes"] = given.classes
     return camera.model_copy(update=changes)
+
+
+def with_moving_cameras(config: Config) -> Config:
+    """The config with every camera taken to move."""
+    cameras = {n: c.model_copy(update={"moves": True}) for n, c in config.cameras.items()}
+    return config.model_copy(update={"cameras": cameras})

@@ -27,6 +27,7 @@ from edge.cli.options import (
     ThreadsOption,
     ZoneOption,
     combined,
+    with_moving_cameras,
 )
 from edge.cli.report import ProgressOutput, console, totals_table, warn
 from edge.config import Config, with_model
@@ -57,6 +58,10 @@ def run(  # noqa: PLR0913
     ] = False,
     threads: ThreadsOption = None,
     input_size: InputSizeOption = None,
+    camera_motion: Annotated[
+        bool,
+        typer.Option("--camera-motion", help="Follow a camera that moves or sways; costs time."),
+    ] = False,
     events: Annotated[
         str, typer.Option(metavar="FILE|-", help="Events as JSON Lines; - is standard output.")
     ] = "-",
@@ -96,6 +101,8 @@ def run(  # noqa: PLR0913
         "strict_provider": strict_provider or None,
     }
     config = with_model(config, {k: v for k, v in changes.items() if v is not None})
+    if camera_motion:
+        config = with_moving_cameras(config)
     results = Results(save_video, save_detections, save_tracks, form, max_frames, quiet)
     stop = stop_on_signal()
     with ExitStack() as finish:
@@ -171,6 +178,8 @@ def _count(
         outputs.append(progress)
         try:
             seen = pipeline.segmented(source, segmenter)
+            if moving := build.camera_motion(config, camera):
+                seen = pipeline.followed(seen, moving)
             pipeline.run(seen, tracker, counters, outputs, stop, most)
         finally:
             if not results.quiet:

@@ -137,6 +137,11 @@ class Camera(Section):
     classes: Classes | None = Field(
         default=None, description="Classes to track; left out: all that the model knows."
     )
+    moves: bool = Field(
+        default=False,
+        description="The camera moves or sways: follow it from picture to picture. Lines and zones "
+        "stay where they are in the frame.",
+    )
 
     @property
     def rules(self) -> dict[str, Line | Zone]:

@@ -68,6 +68,7 @@ class DetectionsSink:
                     strict=True,
                 )
             ],
+            **({} if instances.camera is None else {"camera": instances.camera.ravel().tolist()}),
             **self._first,
         }
         self._first = {}

@@ -17,7 +17,7 @@ from edge import masks as mask_ops
 from edge import rle
 from edge.errors import ConfigError, SourceError
 from edge.sources.faults import Faults
-from edge.types import F32, Instances, Stamp
+from edge.types import F32, F64, Instances, Stamp
 
 
 class DetectionsFile:
@@ -83,17 +83,24 @@ class DetectionsFile:
         for f in found:
             if f["class"] not in self.class_names:
                 self.class_names.append(str(f["class"]))
+        camera: F64 | None = None
+        if "camera" in row:
+            camera = np.array(row["camera"], np.float64).reshape(2, 3)
+            if not np.isfinite(camera).all():
+                raise ValueError("a motion of the camera that is no number")
         masks = rle.decoded([f["rle"] for f in found], height, width)
         boxes: F32 = np.array([f["box"] for f in found], np.float32).reshape(-1, 4)
         if (height, width) != (self.height, self.width):
             self.warnings.resized_frames += 1
             masks = mask_ops.resized(masks, self.height, self.width)
             boxes *= np.array([self.width / width, self.height / height] * 2, np.float32)
+            camera = None  # another picture: nothing is known of how it came about
         return Instances(
             boxes,
             np.array([f["score"] for f in found], np.float32),
             np.array([self.class_names.index(f["class"]) for f in found], np.int32),
             masks,
+            camera,
         )
 
     def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -30,8 +30,8 @@ class Memory:
         width: float64, usual width, pixels.
         area: float64, usual area, cells.
         box: float32 (M, 4), as last seen.
-        centre: float64 (M, 2) of that box.
-        foot: float64 (M, 2), as last seen.
+        centre: float64 (M, 2) of that box in the frame that showed it.
+        foot: float64 (M, 2), likewise.
         score: float32, of the last instance.
         instance: int32, index into the frame's instances, or -1.
         flags: uint8, TrackFlag bits.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.track import camera
 from edge.types import F32, F64, I64, Bool
 
 # Standard deviations of what is measured and what may happen, as shares of the longer side.
@@ -80,6 +81,15 @@ class Motion:
         self.rigid = self.rigid[which]
         self._measured = self._measured[which]
         self._acceleration = self._acceleration[which]
+
+    def warp(self, moved: F64) -> None:
+        """Take everything along where the camera has moved, (2, 3) as `camera` gives it."""
+        zoom = camera.zoom_of(moved)
+        turned = moved * [1, 1, 0]
+        self.mean = np.concatenate([camera.warped(self.mean, moved), zoom * self.mean[:, 2:]], 1)
+        self.speed = np.concatenate(
+            [camera.warped(self.speed, turned), zoom * self.speed[:, 2:]], 1
+        )
 
     def predict(self, dt_s: float, lost: Bool) -> None:
         """Move all boxes on by `dt_s` seconds; lost ones keep their size.

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge import masks as mask_ops
-from edge.track import associate, birth, group, memory, occlusion
+from edge.track import associate, birth, camera, group, memory, occlusion
 from edge.track.associate import Pairs
 from edge.track.grid import NO_SHAPES, Shapes, overlaps
 from edge.track.memory import Memory, centres
@@ -82,6 +82,8 @@ class Tracker:
         if self._size != (instances.masks.height, instances.masks.width):
             self._size = (instances.masks.height, instances.masks.width)
             self._shapes = NO_SHAPES  # cells of another grid
+        if instances.camera is not None:
+            self._follow_camera(instances.camera)
         scene = self._look(instances)
         self._motion.predict(dt_s, self._memory.instance < 0)
         self._memory.instance[:] = -1
@@ -95,6 +97,13 @@ class Tracker:
         self._memory.instance[seen] = scene.origin[self._memory.instance[seen]]
         self._last = snapshot(self._memory, self._motion, front_of, now_s, ended)
         return self._last
+
+    def _follow_camera(self, moved: F64) -> None:
+        """Everything is where it was, but the picture shows it elsewhere."""
+        self._motion.warp(moved)
+        # The centre stays: it says where the last mask lies on the grid, and the foot beside it.
+        self._memory.box = camera.warped_boxes(self._memory.box, moved)
+        self._memory.blob = camera.warped_boxes(self._memory.blob, moved)
 
     def _look(self, instances: Instances) -> Scene:
         """What is worth tracking, best score first."""
@@ -173,7 +182,7 @@ class Tracker:
         share = associate.rescue_buffer(dt_s)
         similarity = associate.box_similarity(predicted[i], scene.boxes[j], share)
         # Who was missed while walking is not where it was last seen; a vehicle may be.
-        gone = np.abs(self._motion.mean[i, :2] - self._memory.centre[i]).max(1)
+        gone = np.abs(self._motion.mean[i, :2] - centres(self._memory.box[i])).max(1)
         missed = self._memory.seen_s[i] < self._now() - dt_s - 1e-9
         stayed: Bool = ~missed | (gone < STAYED * self._motion.mean[i, 2:].max(1))
         stayed |= self._rigid[self._memory.class_id[i]]
@@ -215,7 +224,7 @@ class Tracker:
         at_side: Bool = (seen[:, 0] <= 2) | (seen[:, 2] >= self._size[1] - 2)
         at_side |= seen[:, 2] - seen[:, 0] < memory.NARROW * m.width[i]
         doubt[at_side, 0] = doubt[at_side, 2] = 4.0
-        came = centres(seen) - m.centre[i]
+        came = centres(seen) - centres(m.box[i])
         self._motion.update(i, seen, doubt)
         # After a leap the filter would take several sightings to believe its speed.
         leapt: Bool = (m.hits[i] <= NEW_HITS) & (

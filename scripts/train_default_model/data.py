@@ -52,6 +52,7 @@ class Crop:
     masked: np.ndarray  # bool (n,), False: a box that only the teacher saw
     ignore: np.ndarray  # float32 (m, 4)
     warped: bool  # rotated or tilted: the teacher's view of this crop is not to be trusted
+    exhaustive: bool  # every object of the six classes is labelled or ignored
 
 
 def load(root: Path, annotations: str) -> list[Picture]:
@@ -112,9 +113,15 @@ def sample(
     pixels = np.linalg.inv(half) @ matrix @ reduced @ half
     image = cv2.warpPerspective(image, pixels, (size, size), borderValue=GREY)
     boxes, classes, masks, masked = [], [], [], []
+    ignore = [_hull(b, matrix) for b in picture.ignore]
+    if picture.exhaustive:  # what only the teacher saw is no object to be sure of
+        ignore += [_hull(i.box, matrix) for i in extra]
+        extra = []
     for instance in picture.instances + extra:
         found = _project(instance, matrix, size)
-        if found is not None:
+        if found is None:
+            ignore.append(_hull(instance.box, matrix))
+        else:
             boxes.append(found[0])
             masks.append(found[1])
             classes.append(instance.class_index)
@@ -126,8 +133,9 @@ def sample(
         np.array(classes, np.int64),
         np.stack(masks) if masks else np.zeros((0, side, side), np.float32),
         np.array(masked, bool),
-        np.array([_hull(b, matrix) for b in picture.ignore], np.float32).reshape(-1, 4),
+        np.array(ignore, np.float32).reshape(-1, 4),
         warped,
+        picture.exhaustive,
     )
 
 

@@ -97,7 +97,8 @@ def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
 def detection_loss(o: Outputs, i: int, crop: Crop, grid: Tensor, stride: Tensor) -> Tensor:
     """YOLOX's loss with SimOTA assignment (arXiv:2107.08430, section 2.1) on picture `i`.
 
-    `grid` holds the cells' centres in pixels (A, 2), `stride` the stride of each (A,).
+    `grid` holds the cells' centres in pixels (A, 2), `stride` the stride of each (A,). Where labels
+    are missing (an upright crop of a picture that is not exhaustive) only the boxes count.
     """
     boxes = corners(o.boxes[i].T)
     obj = o.raw[i, 4]
@@ -111,12 +112,12 @@ def detection_loss(o: Outputs, i: int, crop: Crop, grid: Tensor, stride: Tensor)
         target[cell] = 1.0
         counted[cell] = 1.0
     entropy = F.binary_cross_entropy_with_logits(obj, target, reduction="none")
-    loss = (entropy * counted).sum()
+    loss = (entropy * counted).sum() if crop.warped or crop.exhaustive else entropy.new_zeros(())
     if len(cell):
         overlap = torch.diagonal(iou_matrix(boxes[cell], truth[index]))
         loss = loss + 5 * (1 - overlap**2).sum()
         named = torch.from_numpy(crop.class_index)[index]
-        known = named >= 0
+        known = (named >= 0) & (crop.warped or crop.exhaustive)
         wanted = F.one_hot(named.clamp(min=0), o.scores.shape[1]) * iou[:, None]
         class_loss = F.binary_cross_entropy_with_logits(
             o.raw[i, 5:].T[cell], wanted.float(), reduction="none"

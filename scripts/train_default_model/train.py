@@ -42,6 +42,7 @@ class Stage:
     distillation: float
     detection: float  # weight of the box loss on warped crops
     warp: float
+    upright: bool  # the box loss looks at upright crops too
     sizes: tuple[int, ...]
     seed: int
 
@@ -116,7 +117,7 @@ def losses(
             detector = detector * stage.distillation
         grid, stride = cells(x.shape[2])
         for i, crop in enumerate(crops):
-            if crop.warped:
+            if crop.warped or stage.upright:
                 boxes = detection_loss(o, i, crop, grid, stride) / len(crops)
                 log["detection"] = log.get("detection", 0.0) + float(boxes.detach())
                 detector = detector + stage.detection * boxes
@@ -241,6 +242,7 @@ def main() -> None:
     add("--distillation", type=float, default=4.0)
     add("--detection", type=float, default=0.1)
     add("--warp", type=float, default=0.0)
+    add("--upright", action="store_true")
     add("--sizes", type=int, nargs="+", default=[256, 288, 320, 384])
     add("--seed", type=int, default=1)
     given = vars(parser.parse_args())
