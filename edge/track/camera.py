@@ -12,7 +12,8 @@ MOST_POINTS, LEAST_POINTS = 200, 12
 QUALITY, APART_PX = 0.01, 7  # of corners; fewer and better ones, further apart
 WINDOW_PX, LEVELS = 15, 3  # of the optical flow
 OFF_PX = 1.0  # a point further from where the motion takes it does not agree
-AGREED = 0.5  # share of points that must
+AGREED = 0.5  # share of points that must,
+CELLS, CELLS_AGREED = 4, 8  # in so many cells of 4 x 4: something that passes fills few
 STANDS_PX = 0.5  # no corner of the picture goes further: it stands
 MOST_ZOOM = 1.2
 STAND: F64 = np.eye(2, 3)
@@ -71,16 +72,23 @@ class CameraMotion:
         matrix, agreed = cv2.estimateAffinePartial2D(
             self._points[kept], found[kept], method=cv2.RANSAC, ransacReprojThreshold=OFF_PX
         )
-        if matrix is None or np.count_nonzero(agreed) < AGREED * len(kept):
+        if matrix is None or not _is_camera(self._points[kept], agreed[:, 0] > 0, grey.shape):
             return STAND
         moved: F64 = np.asarray(matrix, np.float64)
         return moved if 1 / MOST_ZOOM < zoom_of(moved) < MOST_ZOOM else STAND
 
 
+def _is_camera(points: F32, agreed: Bool, shape: tuple[int, ...]) -> bool:
+    """Whether enough points (K, 1, 2), and all over the picture, go the same way."""
+    cell = (points[agreed, 0] * CELLS / np.array(shape[::-1])).astype(int)
+    spread = len(np.unique(cell[:, 1] * CELLS + cell[:, 0]))
+    return bool(np.count_nonzero(agreed) >= AGREED * len(agreed) and spread >= CELLS_AGREED)
+
+
 def _corners(grey: U8, boxes: F32) -> F32:
     """Corners that are worth following, float32 (K, 1, 2)."""
     background: U8 = np.full(grey.shape, 255, np.uint8)
-    for x1, y1, x2, y2 in np.clip(boxes, 0, WORK_PX).round().astype(int).tolist():
+    for x1, y1, x2, y2 in np.clip(np.nan_to_num(boxes), 0, WORK_PX).round().astype(int).tolist():
         background[max(0, y1 - 2) : y2 + 2, max(0, x1 - 2) : x2 + 2] = 0
     found = cv2.goodFeaturesToTrack(grey, MOST_POINTS, QUALITY, APART_PX, mask=background)
     none: F32 = np.zeros((0, 1, 2), np.float32)

@@ -72,6 +72,8 @@ class Tracker:
             All live tracks after the frame; `instance` indexes `instances` as given.
         """
         now_s = stamp.media_s
+        if instances.camera is not None:
+            self._follow_camera(instances.camera)
         if not np.isfinite(now_s) or (self._time_s is not None and now_s <= self._time_s):
             self.dropped["frame out of order"] += 1
             last = self._last or snapshot(self._memory, self._motion, self._front_of(None), 0.0, [])
@@ -82,8 +84,6 @@ class Tracker:
         if self._size != (instances.masks.height, instances.masks.width):
             self._size = (instances.masks.height, instances.masks.width)
             self._shapes = NO_SHAPES  # cells of another grid
-        if instances.camera is not None:
-            self._follow_camera(instances.camera)
         scene = self._look(instances)
         self._motion.predict(dt_s, self._memory.instance < 0)
         self._memory.instance[:] = -1
@@ -101,9 +101,11 @@ class Tracker:
     def _follow_camera(self, moved: F64) -> None:
         """Everything is where it was, but the picture shows it elsewhere."""
         self._motion.warp(moved)
+        m, zoom = self._memory, camera.zoom_of(moved)
         # The centre stays: it says where the last mask lies on the grid, and the foot beside it.
-        self._memory.box = camera.warped_boxes(self._memory.box, moved)
-        self._memory.blob = camera.warped_boxes(self._memory.blob, moved)
+        m.box = camera.warped_boxes(m.box, moved)
+        m.blob = camera.warped_boxes(m.blob, moved)
+        m.height, m.width, m.area = m.height * zoom, m.width * zoom, m.area * zoom**2
 
     def _look(self, instances: Instances) -> Scene:
         """What is worth tracking, best score first."""

@@ -165,3 +165,18 @@ def test_a_run_of_a_moving_camera_replays_to_the_same_bytes(edge, tmp_path, squa
     assert (
         "seen.jsonl:4: expected a frame, got a motion of the camera that is no number" in broken.err
     )
+
+
+def test_what_passes_over_a_bare_floor_is_not_taken_for_the_camera(pictures):
+    camera, floor = CameraMotion(), np.full((576, 768, 3), 120, np.uint8)
+    for k in range(5):
+        picture = floor.copy()
+        picture[200:400, 100 + 15 * k : 400 + 15 * k] = pictures[0][200:400, 300:600]
+        assert (camera.update(picture, NOBODY) == STAND).all()
+
+
+def test_boxes_that_are_no_numbers_hide_nothing(pictures):
+    camera, broken = CameraMotion(), np.array([[np.nan, 0, np.inf, 10]], np.float32)
+    camera.update(pictures[0], broken)
+    found = camera.update(shown(pictures[1], moved_by(0, 1, 12, 5)), broken)
+    assert np.abs(found[:, 2] - [12, 5]).max() < 0.5
