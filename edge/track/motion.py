@@ -144,7 +144,8 @@ class Motion:
         all walkers: one who starts to run says nothing about the others.
         """
         if np.count_nonzero(which) >= LEAST_SURPRISED:
-            now = float(np.median(squared[which]))
+            ordered = np.sort(squared[which])  # np.median takes ten times as long
+            now = float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
             self.unrest += -np.expm1(-self._dt_s / UNREST_MEMORY_S) * (now - self.unrest)
 
     def boxes(self) -> F32:

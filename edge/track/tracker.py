@@ -178,6 +178,8 @@ class Tracker:
     ) -> Pairs:
         """Low frame rates and sudden turns: larger boxes, and the last place seen as well."""
         i, j = np.flatnonzero(rows), np.flatnonzero(columns)
+        if not len(i) or not len(j):
+            return associate.NO_PAIRS
         groups = self._groups[self._memory.class_id[i]]
         a, b = np.nonzero(groups[:, None] == scene.groups[j][None, :])
         i, j = i[a], j[b]
@@ -195,6 +197,8 @@ class Tracker:
     def _reunite(self, scene: Scene, rows: Bool, columns: Bool, dt_s: float) -> Pairs:
         """What leaps on with a speed not known yet, and what comes out from behind something."""
         m = self._memory
+        if not rows.any() or not columns.any():
+            return associate.NO_PAIRS
         new: Bool = (m.hits <= NEW_HITS) & (m.seen_s >= self._now() - dt_s - 1e-9)
         lost: Bool = (m.state == TrackState.LOST) & ~new
         i, j = np.flatnonzero(rows & (new | lost)), np.flatnonzero(columns)
