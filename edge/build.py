@@ -13,7 +13,7 @@ from edge.config import Config, Line, Zone, check_classes, config_rev, geometry_
 from edge.count.crowd import Crowd
 from edge.count.line import Band, LineCounter
 from edge.count.zone import ZoneCounter, ZoneTimes
-from edge.events import DeviceInfo, Encoder, RuleInfo, SourceInfo
+from edge.events import DeviceInfo, Encoder, Past, RuleInfo, SourceInfo
 from edge.outputs import Counter
 from edge.segment import Limits, Segmenter, Session, find_model
 from edge.track.camera import CameraMotion
@@ -130,13 +130,16 @@ def counters(
     return built
 
 
-def encoder(config: Config, camera: str, provenance: dict[str, Any]) -> Encoder:
+def encoder(
+    config: Config, camera: str, provenance: dict[str, Any], past: Past | None = None
+) -> Encoder:
     """The encoder of one camera's events.
 
     Args:
         config: the config.
         camera: a key of its cameras.
         provenance: what `provenance()` made, of this run or of the recorded one.
+        past: what a journal has of a live source.
     """
     device = DeviceInfo(
         id=config.device_id,
@@ -147,14 +150,24 @@ def encoder(config: Config, camera: str, provenance: dict[str, Any]) -> Encoder:
     source = SourceInfo(
         id=str(provenance.get("source_id", camera)),
         kind=str(provenance.get("kind", "file")),
-        session=1,
+        session=int(provenance.get("session", 1)),
         width=int(provenance["width"]),
         height=int(provenance["height"]),
         source_key=str(provenance.get("source_key", "")),
     )
-    rules = [_rule_info(name, rule) for name, rule in config.cameras[camera].rules.items()]
     names = list(provenance["class_names"])
-    return Encoder(device, source, rules, names, config_rev(config, camera))
+    rev = config_rev(config, camera)
+    return Encoder(device, source, rule_infos(config, camera), names, rev, past)
+
+
+def rule_infos(config: Config, camera: str) -> list[RuleInfo]:
+    """The rules of one camera as events name them."""
+    return [_rule_info(name, rule) for name, rule in config.cameras[camera].rules.items()]
+
+
+def geometry(config: Config, camera: str) -> dict[str, str]:
+    """The geometry hash of each rule of one camera."""
+    return {rule.id: rule.geometry_hash for rule in rule_infos(config, camera)}
 
 
 def _rule_info(name: str, rule: Line | Zone) -> RuleInfo:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from edge.count.line import LineCounter
 from edge.count.zone import ZoneCounter
@@ -11,7 +12,7 @@ from edge.draw import LineOverlay, Overlay, Trails, ZoneOverlay, draw
 from edge.events import Encoder, Window, Windows, dumps
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.video import VideoSink
-from edge.types import Stamp, Step, Totals
+from edge.types import CountEvent, Notice, Stamp, Step
 
 FLASH_S = 0.4  # how long a line lights up after a crossing
 Counter = LineCounter | ZoneCounter
@@ -33,26 +34,29 @@ class EventsOutput:
     def __init__(
         self,
         encoder: Encoder,
-        sink: JsonLinesSink,
-        counters: list[Counter],
+        send: Callable[[dict[str, Any]], None],
+        counters: Sequence[Counter] = (),
         snapshot_every_s: float | None = None,
+        windows_state: Mapping[str, Any] | None = None,
+        evidence: Callable[[Mapping[str, Any], Step], str | None] | None = None,
     ) -> None:
-        """Keep what is needed; `sink` is closed by whoever opened it.
+        """Keep what is needed.
 
         Args:
             encoder: of this source.
-            sink: where events go.
+            send: takes each event; what it raises goes to the caller.
             counters: all rules.
-            snapshot_every_s: media seconds from one count_snapshot to the next; None: never.
+            snapshot_every_s: seconds from one count_snapshot to the next; None: never.
+            windows_state: what `state` gave when an earlier run ended.
+            evidence: keeps a picture of an event and says where; None: there are none.
         """
-        self._encoder = encoder
-        self._sink = sink
-        self._counters = counters
-        self._windows = Windows(snapshot_every_s) if snapshot_every_s else None
-        # As the events sent so far have them: the counters are a frame ahead.
-        self._totals = {c.rule_id: Totals(0, 0) for c in counters}
+        self.encoder = encoder
+        self._send = send
+        self.counters = counters
+        self._windows = Windows(snapshot_every_s, windows_state) if snapshot_every_s else None
+        self._evidence = evidence
         self._last: Stamp | None = None
-        self._times: deque[float] = deque()  # of the frames of the last second
+        self._recent: deque[Stamp] = deque()  # of the frames of the last second
 
     def write(self, step: Step) -> None:
         """Send this step's events.
@@ -62,34 +66,83 @@ class EventsOutput:
         """
         now_s = step.stamp.media_s
         if self._last is None:
-            self._sink.send(dumps(self._encoder.started(step.stamp)))
+            self._send(self.encoder.started(step.stamp))
         self._last = step.stamp
-        self._times.append(now_s)
-        while self._times[0] < now_s - 1.0:
-            self._times.popleft()
+        self._recent.append(step.stamp)
+        while self._recent[0].media_s < now_s - 1.0:
+            self._recent.popleft()
+        # Before this frame's events: the window ended before it.
         for window in self._windows.update(step.stamp) if self._windows else ():
             self._send_snapshots(window, step.stamp)
         for event in step.events:
-            self._totals[event.rule_id] = event.totals
-            self._sink.send(dumps(self._encoder.encode(event, self._fps(), 0)))
+            encoded = self.encoder.encode(event, self._fps(), self._left_out())
+            picture = self._evidence(encoded, step) if self._evidence else None
+            self._send(_with_picture(encoded, picture) if picture else encoded)
+
+    def begin(self, session: int, width: int, height: int, counters: Sequence[Counter]) -> None:
+        """Go on with another session of a live source, whose counters begin at zero."""
+        self.encoder.begin(session, width, height)
+        self.counters = counters
+        self._recent.clear()
+
+    def notice(self, notice: Notice) -> None:
+        """Say what happened to the source."""
+        if self._last is None:
+            self._send(self.encoder.started(notice.stamp))
+        self._last = notice.stamp
+        if notice.kind == "source_lost" and self._windows:
+            self._windows.interrupt()
+        self._send(self.encoder.notice(notice))
+
+    def left(self, events: Sequence[CountEvent], reason: str) -> None:
+        """Send exits of a session that has ended with people inside."""
+        for event in events:
+            encoded = self.encoder.encode(event)
+            device = encoded.pop("device")
+            self._send(encoded | {"end_reason": reason, "device": device})
+
+    def state(self) -> dict[str, Any]:
+        """What another run needs to go on where this one is."""
+        return {} if self._windows is None else self._windows.state()
 
     def _send_snapshots(self, window: Window, stamp: Stamp) -> None:
-        for rule_id, totals in self._totals.items():
-            self._sink.send(dumps(self._encoder.snapshot(rule_id, window, stamp, totals)))
+        for rule_id in self.encoder.tallies():
+            self._send(self.encoder.snapshot(rule_id, window, stamp))
 
     def _fps(self) -> float | None:
-        span_s = self._times[-1] - self._times[0]
-        return (len(self._times) - 1) / span_s if span_s > 0 else None
+        span_s = self._recent[-1].media_s - self._recent[0].media_s
+        return (len(self._recent) - 1) / span_s if span_s > 0 else None
+
+    def _left_out(self) -> int:
+        """Frames of the last second that are missing, by their numbers."""
+        return self._recent[-1].frame - self._recent[0].frame - (len(self._recent) - 1)
 
     def close(self) -> None:
         """Send the closing totals."""
         if self._last is None:
             return
-        window = self._windows.close() if self._windows else None
-        if window is not None:
-            self._send_snapshots(window, self._last)
-        totals = {c.rule_id: c.totals for c in self._counters}
-        self._sink.send(dumps(self._encoder.stopped(self._last, totals)))
+        # A live source's window goes on when it is started again.
+        if self._windows is not None and self._last.wall is None:
+            window = self._windows.close()
+            if window is not None:
+                self._send_snapshots(window, self._last)
+        totals = {c.rule_id: c.totals for c in self.counters}
+        self._send(self.encoder.stopped(self._last, totals))
+
+
+def _with_picture(event: dict[str, Any], picture: str) -> dict[str, Any]:
+    """The event with its evidence, before what made it."""
+    device = event.pop("device")
+    return event | {"evidence": {"snapshot": picture}, "device": device}
+
+
+def lines_to(sink: JsonLinesSink) -> Callable[[dict[str, Any]], None]:
+    """Sends each event as a line to a sink, which is closed by whoever opened it."""
+
+    def send(event: dict[str, Any]) -> None:
+        sink.send(dumps(event))
+
+    return send
 
 
 class VideoOutput:

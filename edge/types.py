@@ -43,11 +43,21 @@ def check(where: str, array: Any, dtype: type[np.generic], shape: tuple[int | No
 
 
 @dataclass(frozen=True, slots=True)
+class Wall:
+    """World time of a frame, where it comes from, and how far it may be off."""
+
+    utc_s: float  # Unix seconds
+    source: Literal["rtcp_sr", "arrival"]  # the camera's own clock; ours when the frame came
+    uncertainty_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """When a frame was: its index in the stream, from 0, and its media time in seconds."""
 
     frame: int
     media_s: float
+    wall: Wall | None = None  # live sources only
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +66,30 @@ class Frame:
 
     stamp: Stamp
     image: U8
+    arrived_s: float | None = None  # live: time.monotonic() when it came, before decoding
 
     def __post_init__(self) -> None:
         check("Frame.image", self.image, np.uint8, (None, None, 3))
+
+
+NoticeKind = Literal["source_lost", "source_restored", "frames_dropped", "clock_step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What happened to a live source between two of its frames.
+
+    A session is a run of frames without interruption and of one size. `source_restored` begins
+    a new one, whose frames come after it; only the first session begins without.
+    """
+
+    kind: NoticeKind
+    stamp: Stamp  # when; `frame` is the number of the next frame
+    session: int  # from 1; of source_restored: the one that begins
+    reason: str = ""  # source_lost: what was seen, without secrets
+    gap_s: float = 0.0  # source_restored: seconds without pictures
+    frames: int = 0  # frames_dropped: how many
+    step_s: float = 0.0  # clock_step: seconds that world time jumped forward, or back if negative
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from edge import build
 from edge.config import Config
 from edge.errors import SinkError
 from edge.events import Event
-from edge.outputs import FLASH_S, EventsOutput, VideoOutput
+from edge.outputs import FLASH_S, EventsOutput, VideoOutput, lines_to
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.video import VideoSink
 from edge.sources import VideoFile
@@ -52,7 +52,7 @@ def occupancy(frame: int) -> CountEvent:
 def sent(counters, *steps, snapshot_every_s=None):
     stream = io.StringIO()
     encoder = build.encoder(CONFIG, "gate", PROVENANCE)
-    output = EventsOutput(encoder, JsonLinesSink(stream), counters, snapshot_every_s)
+    output = EventsOutput(encoder, lines_to(JsonLinesSink(stream)), counters, snapshot_every_s)
     for step in steps:
         output.write(step)
     output.close()
@@ -74,7 +74,8 @@ def crossed(frame: int, totals: Totals) -> CountEvent:
 
 
 def test_snapshots_come_at_the_end_of_each_window_with_the_totals_until_then(counters, make_step):
-    events = {5: crossed(5, Totals(1, 0)), 20: crossed(20, Totals(2, 0))}
+    totals = [Totals(n, 0, {0: (n, 0)}) for n in (1, 2)]
+    events = {5: crossed(5, totals[0]), 20: crossed(20, totals[1])}
     steps = [make_step(k, events=(events[k],) if k in events else ()) for k in range(26)]
     lines = sent(counters, *steps, snapshot_every_s=1.0)
     assert [e["type"] for e in lines] == [
@@ -106,7 +107,7 @@ def test_the_log_adds_up_at_any_point_and_corrects_what_it_said(film):
     counters = build.counters(CONFIG, "gate", names, 64, 48)
     encoder = build.encoder(CONFIG, "gate", PROVENANCE | {"class_names": names})
     stream = io.StringIO()
-    output = EventsOutput(encoder, JsonLinesSink(stream), counters, 1.0)
+    output = EventsOutput(encoder, lines_to(JsonLinesSink(stream)), counters, 1.0)
     for k, at in enumerate(film):
         stamp, generation = Stamp(k, 0.2 * k), k // 20 * 3
         ended = range(generation - 2, generation + 1) if k % 20 == 0 and k else ()
@@ -169,7 +170,7 @@ def test_the_frame_rate_is_that_of_the_last_second(counters, make_step):
             return {}
 
     rates = Rates()
-    output = EventsOutput(rates, JsonLinesSink(io.StringIO()), counters)
+    output = EventsOutput(rates, lines_to(JsonLinesSink(io.StringIO())), counters)
     for frame in [*range(30), *range(30, 60, 5)]:  # 10 a second, then 2
         output.write(make_step(frame, events=(occupancy(frame),)))
     assert rates.fps[0] is None
@@ -180,7 +181,9 @@ def test_the_frame_rate_is_that_of_the_last_second(counters, make_step):
 def test_a_full_disk_is_an_error_of_the_step(counters, make_step, tmp_path):
     (tmp_path / "full").symlink_to("/dev/full")
     output = EventsOutput(
-        build.encoder(CONFIG, "gate", PROVENANCE), JsonLinesSink(tmp_path / "full"), counters
+        build.encoder(CONFIG, "gate", PROVENANCE),
+        lines_to(JsonLinesSink(tmp_path / "full")),
+        counters,
     )
     with pytest.raises(SinkError, match="no space left on device"):
         output.write(make_step(0))

@@ -9,7 +9,7 @@ import pytest
 from edge import build, pipeline
 from edge.config import Config
 from edge.errors import ModelError, SinkError, SourceError
-from edge.outputs import EventsOutput
+from edge.outputs import EventsOutput, lines_to
 from edge.sinks.detections import DetectionsSink
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sources import VideoFile
@@ -134,7 +134,7 @@ def test_a_segmenter_that_fails_in_frame_3_loses_nothing(scene, square, parts, t
     recorder, path = Recorder(), tmp_path / "events.jsonl"
     with VideoFile(scene()) as source, JsonLinesSink(path) as sink:
         provenance = build.provenance("gate", source, square)
-        events = EventsOutput(build.encoder(CONFIG, "gate", provenance), sink, parts[1])
+        events = EventsOutput(build.encoder(CONFIG, "gate", provenance), lines_to(sink), parts[1])
         seen = pipeline.segmented(source, Failing())
         with pytest.raises(ModelError, match="out of memory"):
             pipeline.run(seen, *parts, [events, recorder])

@@ -29,7 +29,7 @@ from edge.cli.options import (
 from edge.cli.report import console
 from edge.config import Config, with_model
 from edge.errors import ConfigError
-from edge.outputs import EventsOutput
+from edge.outputs import EventsOutput, lines_to
 from edge.segment import Segmenter
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sources import open_source
@@ -125,7 +125,7 @@ def _pipeline_ms(config: Config, segmenter: Segmenter, frames: int) -> float:
         tracker = build.tracker(config, camera, names)
         counters = build.counters(config, camera, names, source.width, source.height)
         provenance = build.provenance(camera, source, segmenter)
-        events = EventsOutput(build.encoder(config, camera, provenance), sink, counters)
+        events = EventsOutput(build.encoder(config, camera, provenance), lines_to(sink), counters)
         seen = pipeline.segmented(source, segmenter)
         began = time.perf_counter()
         done = pipeline.run(seen, tracker, counters, [events], None, frames)

@@ -33,7 +33,8 @@ def check(
     Then warn of rules that can hardly count: a line without room beyond it, one that crosses
     another, a zone smaller than an object. With --against also of rules that no track comes near.
     """
-    loaded, document = load_located(config)
+    located = load_located(config)
+    loaded, document = located.config, located.document
     tryout = tried(loaded, against) if against else None
     found = findings(loaded, tryout.scale_of) if tryout else findings(loaded)
     found += tryout.findings() if tryout else ()

@@ -32,7 +32,7 @@ from edge.cli.options import (
 from edge.cli.report import ProgressOutput, console, totals_table, warn
 from edge.config import Config, with_model
 from edge.errors import ConfigError
-from edge.outputs import EventsOutput, Output, VideoOutput
+from edge.outputs import EventsOutput, Output, VideoOutput, lines_to
 from edge.segment import Segmenter
 from edge.sinks.detections import DetectionsSink
 from edge.sinks.jsonl import JsonLinesSink
@@ -162,7 +162,7 @@ def _count(
         counters = build.counters(config, camera, names, source.width, source.height)
         provenance = build.provenance(camera, source, segmenter)
         encoder = build.encoder(config, camera, provenance)
-        events = EventsOutput(encoder, opened_sink(), counters, config.snapshot_every_s)
+        events = EventsOutput(encoder, lines_to(opened_sink()), counters, config.snapshot_every_s)
         outputs: list[Output] = [events]
         if results.detections:
             outputs.append(DetectionsSink(results.detections, names, provenance))

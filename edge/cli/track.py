@@ -27,7 +27,7 @@ from edge.cli.report import ProgressOutput, console, totals_table, warn
 from edge.cli.run import check_not_overwritten, stop_on_signal, warnings
 from edge.config import Camera, Config, load
 from edge.errors import ConfigError, SinkError
-from edge.outputs import EventsOutput, Output
+from edge.outputs import EventsOutput, Output, lines_to
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.tracks import FILL_S, TracksSink, format_of, tracks_format
 from edge.sources.detections import DetectionsFile
@@ -188,7 +188,7 @@ def _replay(  # noqa: PLR0913
     outputs: list[Output] = []
     if sink:
         encoder = build.encoder(config, camera, provenance)
-        outputs.append(EventsOutput(encoder, sink, counters, config.snapshot_every_s))
+        outputs.append(EventsOutput(encoder, lines_to(sink), counters, config.snapshot_every_s))
     if tracks:
         outputs.append(tracks())
     progress = ProgressOutput(camera, None, counters, quiet)

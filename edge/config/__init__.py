@@ -3,7 +3,18 @@
 Imports pydantic, PyYAML and `edge.errors`. Nothing here opens a camera, a model or a socket.
 """
 
-from edge.config.load import load, load_located
+from edge.config.delivery import (
+    Evidence,
+    FileSink,
+    Journal,
+    Log,
+    MqttSink,
+    Sink,
+    StdoutSink,
+    Web,
+    WebhookSink,
+)
+from edge.config.load import Located, load, load_located
 from edge.config.messages import Key, message
 from edge.config.options import (
     camera_from_options,
@@ -13,18 +24,10 @@ from edge.config.options import (
     with_model,
 )
 from edge.config.revision import config_rev, geometry_hash
-from edge.config.sections import (
-    Camera,
-    Config,
-    Counting,
-    Line,
-    Model,
-    Section,
-    Tracker,
-    Zone,
-    check_rule_classes,
-    check_rule_names,
-)
+from edge.config.rules import Camera, Line, Zone, check_rule_classes, check_rule_names
+from edge.config.secrets import Secrets, written_out
+from edge.config.section import Section
+from edge.config.sections import Config, Counting, Model, Tracker
 from edge.config.shapes import paths_cross, segments_meet
 from edge.config.values import Point, check_polygon
 
@@ -32,12 +35,23 @@ __all__ = [
     "Camera",
     "Config",
     "Counting",
+    "Evidence",
+    "FileSink",
+    "Journal",
     "Key",
     "Line",
+    "Located",
+    "Log",
     "Model",
+    "MqttSink",
     "Point",
+    "Secrets",
     "Section",
+    "Sink",
+    "StdoutSink",
     "Tracker",
+    "Web",
+    "WebhookSink",
     "Zone",
     "camera_from_options",
     "check_classes",
@@ -54,4 +68,5 @@ __all__ = [
     "paths_cross",
     "segments_meet",
     "with_model",
+    "written_out",
 ]

@@ -10,7 +10,9 @@ from typing import Any, cast, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from edge.config.sections import Config, Section
+from edge.config.delivery import LISTEN, SINKS, URL
+from edge.config.section import Section
+from edge.config.sections import Config
 
 Key = tuple[str | int, ...]
 
@@ -34,6 +36,8 @@ _EXPECTED = {
     "model_type": "keys and values",
     "model_attributes_type": "keys and values",
 }
+
+_PATTERNS = {URL: "an address with http:// or https://", LISTEN: "ADDRESS:PORT"}
 
 
 def problems_of(error: ValidationError, root: type[Section] = Config) -> list[tuple[Key, str]]:
@@ -92,16 +96,25 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
 def _problem(details: ErrorDetails, root: type[Section]) -> tuple[Key, str]:
     key: Key = tuple(part for part in details["loc"] if part != "[key]")
+    sink = SINKS.get(str(key[2])) if len(key) > 2 and key[0] == "sinks" else None
+    if sink is not None:  # pydantic names the kind of sink here, the YAML does not
+        key = (*key[:2], *key[3:])
     kind, value = details["type"], details["input"]
     context: dict[str, Any] = details.get("ctx", {})
     if kind == "problem":
         key = (*key, *context["at"])
         return key, message(key, context["text"])
     if kind == "extra_forbidden":
-        known = suggestion(str(key[-1]), _keys(root, key[:-1]))
+        names = _keys(sink, key[2:-1]) if sink is not None else _keys(root, key[:-1])
+        known = suggestion(str(key[-1]), names)
         return key, message(key[:-1], f"unknown key '{key[-1]}', {known}")
     if kind == "missing":
         return key, message(key[:-1], f"missing key '{key[-1]}'")
+    if kind == "union_tag_not_found":
+        return key, message(key, f"missing key 'type', one of {', '.join(SINKS)}")
+    if kind == "union_tag_invalid":
+        known = suggestion(str(context["tag"]), list(SINKS))
+        return key, message((*key, "type"), f"unknown sink {shown(context['tag'])}, {known}")
     return key, message(key, _expected_and_got(kind, value, context, details["msg"]))
 
 
@@ -110,6 +123,8 @@ def _expected_and_got(kind: str, value: object, context: dict[str, Any], fallbac
         return f"expected {context['text']}, got {shown(value)}"
     if kind == "too_short":
         value = context["actual_length"]
+    if kind == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
+        return f"expected {_PATTERNS[context['pattern']]}, got {shown(value)}"
     if kind not in _EXPECTED:  # a check that this table does not know yet: pydantic's own words
         return f"{fallback}, got {shown(value)}"
     return f"expected {_EXPECTED[kind].format(**context)}, got {shown(value)}{_cure(kind, value)}"

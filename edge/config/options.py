@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import ValidationError
 
 from edge.config.messages import problems_of, shown, suggestion
-from edge.config.sections import Camera, Config, Line, Model, Zone
+from edge.config.rules import Camera, Line, Zone
+from edge.config.sections import Config, Model
 from edge.config.values import Point
 from edge.errors import ConfigError
 

@@ -6,7 +6,8 @@ import hashlib
 import json
 from typing import Any
 
-from edge.config.sections import Config, Line, Zone
+from edge.config.rules import Line, Zone
+from edge.config.sections import Config
 
 
 def config_rev(config: Config, camera: str) -> str:

@@ -136,6 +136,21 @@ class ZoneCounter:
             self._before = scene
         return events + self._fullness(scene)
 
+    def finish(self) -> list[CountEvent]:
+        """Exits of all who are inside when the pictures end, as they were last seen."""
+        scene = self._before
+        if scene is None:
+            return []
+        events: list[CountEvent] = []
+        for track_id in self._live.ids[self._live.records["inside"]].tolist():
+            if track_id in self._vanished:
+                track, seen = self._vanished.pop(track_id)
+            else:
+                track, seen = scene.facts_of(track_id), scene.stamp
+            at = int(self._live.find(np.array([track_id]))[0])
+            events.append(self._left(at, seen, scene, track))
+        return events
+
     def _note_vanished(self, stamp: Stamp, at: I64) -> None:
         """Keep how tracks inside looked when they were last seen, in case they end."""
         live = self._live.records

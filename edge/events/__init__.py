@@ -3,8 +3,9 @@
 Imports pydantic and `edge.types`.
 """
 
-from edge.events.encode import Encoder, dumps
-from edge.events.info import DeviceInfo, RuleInfo, SourceInfo, Window
+from edge.events.encode import Encoder
+from edge.events.envelope import dumps, utc_text
+from edge.events.info import DeviceInfo, Past, RuleInfo, SourceInfo, Tally, Window
 from edge.events.publish import json_schema
 from edge.events.schema import Event
 from edge.events.windows import Windows
@@ -13,10 +14,13 @@ __all__ = [
     "DeviceInfo",
     "Encoder",
     "Event",
+    "Past",
     "RuleInfo",
     "SourceInfo",
+    "Tally",
     "Window",
     "Windows",
     "dumps",
     "json_schema",
+    "utc_text",
 ]

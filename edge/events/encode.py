@@ -1,24 +1,32 @@
-"""Count events to JSON. What a line says follows from the input alone, never from the run.
+"""Count events to JSON. Of a recording, an event says what follows from the input alone.
 
-No path, host name, clock or random number enters an event, floats are rounded, and keys have a
-fixed order: a replay of recorded instances gives the same bytes as the live run did.
+No path, host name, clock or random number enters it, floats are rounded, and keys have a fixed
+order: a replay of recorded instances gives the same bytes as the run did. Events of live sources
+have world time as well, and totals that go on from one session to the next.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.errors import ShapeError
-from edge.events.info import DeviceInfo, RuleInfo, SourceInfo, Window
-from edge.events.schema import SCHEMA
-from edge.types import CountEvent, Stamp, Totals, TrackFacts, TrackFlag
-
-_PX, _SHARE, _S, _MEDIA_S = 2, 4, 3, 6  # decimals
+from edge.events.envelope import (
+    MEDIA_S,
+    PX,
+    SHARE,
+    Envelope,
+    S,
+    hash_of,
+    rounded,
+    time_of,
+    utc_text,
+    without_none,
+)
+from edge.events.info import DeviceInfo, Past, RuleInfo, SourceInfo, Tally, Window
+from edge.events.tallies import Tallies, count_of
+from edge.types import CountEvent, Notice, Stamp, Totals, TrackFacts, TrackFlag
 
 # How many (rule, track, kind) keep their ordinal. Track ids are never reused, so the oldest can
 # go: it would have to act again after this many others did.
@@ -35,6 +43,7 @@ class Encoder:
         rules: Sequence[RuleInfo],
         class_names: Sequence[str],
         config_rev: str,
+        past: Past | None = None,
     ) -> None:
         """Begin a run of one source.
 
@@ -44,13 +53,14 @@ class Encoder:
             rules: all lines and zones of the camera.
             class_names: name of each class id.
             config_rev: fingerprint of what decides the counts.
+            past: what a journal has of this source; None: nothing.
         """
-        self._device = device
-        self._source = source
+        past = past or Past()
+        self._envelope = Envelope(device, source, past.seq)
         self._rules = {rule.id: rule for rule in rules}
         self._class_names = class_names
         self._config_rev = config_rev
-        self._seq = 0
+        self._tallies = Tallies(class_names, past.tallies)
         self._ordinals: OrderedDict[tuple[str, int, str], int] = OrderedDict()
 
     def encode(
@@ -67,57 +77,137 @@ class Encoder:
             frames_dropped_last_s: Frames left out in the last second; left out for unknown.
         """
         rule = self._rules[event.rule_id]
-        time = {
-            "media_s": _rounded(event.media_s, _MEDIA_S),
-            "frame": int(event.frame),
+        time = time_of(event.decided, event.media_s, event.frame) | {
             "interpolated": rule.kind == "line",
-            "decided_media_s": _rounded(event.decided.media_s, _MEDIA_S),
+            "decided_media_s": rounded(event.decided.media_s, MEDIA_S),
         }
         event_id = self._event_id(event, rule)
-        encoded = self._head(event.kind, event_id, time)
+        encoded = self._envelope.opened(event.kind, event_id, time)
         encoded["rule"] = self._rule(rule, event.direction)
         if event.track is not None:
             encoded["object"] = self._object(event.track)
-        encoded["count"] = self._count(event.totals, event.delta)
+        self._tallies.note(rule.id, event.totals)
+        encoded["count"] = count_of(self._tallies.of(rule.id), event.delta)
         if rule.kind == "zone":
             encoded["zone"] = _zone(event)
         if event.track is not None:
             encoded["quality"] = _quality(event.track, frames_dropped_last_s, fps)
         if event.kind == "line_crossing_reverted":
             encoded["corrects"] = self._last_id(event, rule, "line_crossed")
-        return self._with_device(encoded)
+        return self._envelope.closed(encoded)
 
-    def snapshot(
-        self, rule_id: str, window: Window, stamp: Stamp, totals: Totals
-    ) -> dict[str, Any]:
-        """`count_snapshot`: the totals of one rule at the end of a window.
+    def snapshot(self, rule_id: str, window: Window, stamp: Stamp) -> dict[str, Any]:
+        """`count_snapshot`: the totals of one rule at the end of a window, as events have them.
 
         Args:
             rule_id: a rule of this encoder.
             window: the span it covers.
             stamp: of the frame with which it ended.
-            totals: of the rule before that frame.
         """
         rule = self._rules[rule_id]
-        start_s, end_s = _rounded(window.start_s, _MEDIA_S), _rounded(window.end_s, _MEDIA_S)
-        source = self._source
-        what = [rule.id, rule.geometry_hash, source.id, source.session]
-        event_id = _hash(
-            [self._device.id, source.source_key, *what, "count_snapshot", start_s, end_s]
-        )
-        at_s = min(window.end_s, stamp.media_s)
-        encoded = self._head("count_snapshot", event_id, _time(Stamp(stamp.frame, at_s)))
+        start_s, end_s = rounded(window.start_s, MEDIA_S), rounded(window.end_s, MEDIA_S)
+        what = [rule.id, rule.geometry_hash, self._source.id, self._source.session]
+        event_id = hash_of([*self._origin(), *what, "count_snapshot", start_s, end_s])
+        if window.is_utc:
+            time = time_of(stamp)
+            span: dict[str, Any] = {"start": utc_text(start_s), "end": utc_text(end_s)}
+        else:
+            time = time_of(stamp, min(window.end_s, stamp.media_s))
+            span = {"start": start_s, "end": end_s}
+        encoded = self._envelope.opened("count_snapshot", event_id, time)
         encoded["rule"] = self._rule(rule, "")
-        encoded["count"] = self._count(totals, 0)
-        encoded["window"] = {"start": start_s, "end": end_s}
-        encoded["coverage"] = _rounded(window.coverage, _SHARE)
-        return self._with_device(encoded)
+        encoded["count"] = count_of(self._tallies.of(rule_id), 0)
+        encoded["window"] = span
+        encoded["coverage"] = rounded(window.coverage, SHARE)
+        return self._envelope.closed(encoded)
 
     def started(self, stamp: Stamp) -> dict[str, Any]:
         """`started`: what this run counts. Send it before the first frame's events."""
-        encoded = self._head("started", self._run_id("started"), _time(stamp))
+        return self._rules_event("started", self._run_id("started"), stamp)
+
+    def stopped(self, stamp: Stamp, totals: Mapping[str, Totals]) -> dict[str, Any]:
+        """`stopped`: the final totals by rule id. `stamp` is that of the last frame."""
+        encoded = self._envelope.opened("stopped", self._run_id("stopped"), time_of(stamp))
+        encoded["counts"] = [
+            {"rule_id": rule_id, "count": count_of(self._tallies.of(rule_id, totals[rule_id]), 0)}
+            for rule_id in self._rules
+            if rule_id in totals
+        ]
+        return self._envelope.closed(encoded)
+
+    def begin(self, session: int, width: int, height: int) -> None:
+        """Another session of a live source: totals go on, tracks are others."""
+        self._tallies.turn_over()
+        self._ordinals.clear()
+        self._envelope.begin(session, width, height)
+
+    def reconfigured(
+        self, rules: Sequence[RuleInfo], config_rev: str, begun: Mapping[str, Tally]
+    ) -> None:
+        """Go on with other rules; those in `begun` have new counters and begin with these totals."""
+        self._rules = {rule.id: rule for rule in rules}
+        self._config_rev = config_rev
+        self._tallies.keep(self._rules)
+        for rule_id, tally in begun.items():
+            self._tallies.begin(rule_id, tally)
+
+    def tallies(self) -> dict[str, Tally]:
+        """What each rule has counted, as the events so far have it."""
+        return {rule_id: self._tallies.of(rule_id) for rule_id in self._rules}
+
+    def notice(self, notice: Notice) -> dict[str, Any]:
+        """What happened to a live source."""
+        encoded = self._live_event(notice.kind, notice.stamp)
+        if notice.kind == "source_lost":
+            encoded["reason"] = notice.reason
+        elif notice.kind == "source_restored":
+            encoded["gap_s"] = rounded(max(0.0, notice.gap_s), S)
+        elif notice.kind == "frames_dropped":
+            encoded["frames"] = int(notice.frames)
+        else:
+            encoded["step_s"] = rounded(notice.step_s, S)
+        return self._envelope.closed(encoded)
+
+    def counter_reset(self, rule_id: str, before: Tally, stamp: Stamp) -> dict[str, Any]:
+        """`counter_reset`: a rule was moved and counts from 0; `before` are its old totals."""
+        encoded = self._live_event("counter_reset", stamp)
+        encoded["rule"] = self._rule(self._rules[rule_id], "")
+        encoded["count"] = count_of(self._tallies.of(rule_id), 0)
+        encoded["before"] = count_of(before, 0)
+        return self._envelope.closed(encoded)
+
+    def config_changed(self, stamp: Stamp) -> dict[str, Any]:
+        """`config_changed`: what is counted from now on."""
+        return self._rules_event("config_changed", self._live_id("config_changed"), stamp)
+
+    def interrupted(self, entered: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
+        """`zone_exited` of a stay that an earlier run saw begin and nobody saw end.
+
+        Args:
+            entered: its zone_entered; its rule must be known to this encoder.
+            stamp: the time at which it is closed.
+        """
+        rule, who = self._rules[entered["rule"]["id"]], entered["object"]
+        event_id = hash_of([*self._origin(), entered["event_id"], "interrupted"])
+        encoded = self._envelope.opened("zone_exited", event_id, time_of(stamp))
+        encoded["rule"] = self._rule(rule, "out")
+        encoded["object"] = who
+        encoded["count"] = count_of(self._tallies.add_exit(rule.id, who["class"]), 1)
+        encoded["zone"] = {"occupancy": 0}
+        encoded["quality"] = entered["quality"]
+        encoded["end_reason"] = "interrupted"
+        return self._envelope.closed(encoded)
+
+    def lost(self, loss: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
+        """`events_lost`: events that could not be kept; `loss` is its part `lost`."""
+        encoded = self._live_event("events_lost", stamp)
+        encoded["lost"] = dict(loss)
+        return self._envelope.closed(encoded)
+
+    def _rules_event(self, kind: str, event_id: str, stamp: Stamp) -> dict[str, Any]:
+        encoded = self._envelope.opened(kind, event_id, time_of(stamp))
         encoded["rules"] = [
-            _without_none(
+            without_none(
                 id=rule.id,
                 name=rule.name,
                 kind=rule.kind,
@@ -127,50 +217,26 @@ class Encoder:
             )
             for rule in self._rules.values()
         ]
-        return self._with_device(encoded)
+        return self._envelope.closed(encoded)
 
-    def stopped(self, stamp: Stamp, totals: Mapping[str, Totals]) -> dict[str, Any]:
-        """`stopped`: the final totals by rule id. `stamp` is that of the last frame."""
-        encoded = self._head("stopped", self._run_id("stopped"), _time(stamp))
-        encoded["counts"] = [
-            {"rule_id": rule_id, "count": self._count(totals[rule_id], 0)}
-            for rule_id in self._rules
-            if rule_id in totals
-        ]
-        return self._with_device(encoded)
+    def _live_event(self, kind: str, stamp: Stamp) -> dict[str, Any]:
+        return self._envelope.opened(kind, self._live_id(kind), time_of(stamp))
 
-    def _head(self, kind: str, event_id: str, time: dict[str, Any]) -> dict[str, Any]:
-        self._seq += 1
-        source = self._source
-        return {
-            "schema": SCHEMA,
-            "event_id": event_id,
-            "seq": self._seq,
-            "type": kind,
-            "time": time,
-            "source": _without_none(
-                id=source.id,
-                name=source.name,
-                kind=source.kind,
-                session=int(source.session),
-                width=int(source.width),
-                height=int(source.height),
-            ),
-        }
+    def _live_id(self, kind: str) -> str:
+        """Of what is never replayed: its number in the session makes it one of a kind."""
+        what = [self._source.id, self._source.session, kind, self._envelope.seq + 1]
+        return hash_of([*self._origin(), *what])
 
-    def _with_device(self, encoded: dict[str, Any]) -> dict[str, Any]:
-        device = self._device
-        encoded["device"] = _without_none(
-            id=device.id,
-            app=device.app,
-            model_sha256=device.model_sha256,
-            provider=device.provider,
-        )
-        return encoded
+    @property
+    def _source(self) -> SourceInfo:
+        return self._envelope.source
+
+    def _origin(self) -> list[str]:
+        return [self._envelope.device.id, self._source.source_key]
 
     def _rule(self, rule: RuleInfo, direction: str) -> dict[str, Any]:
         names = {"in": rule.in_name, "out": rule.out_name}
-        return _without_none(
+        return without_none(
             id=rule.id,
             name=rule.name,
             kind=rule.kind,
@@ -183,44 +249,31 @@ class Encoder:
         is_inferred = bool(track.flags & TrackFlag.FOOT_INFERRED)
         return {
             "track_id": int(track.track_id),
-            "track_uid": self._track_uid(track.track_id),
+            "track_uid": self._envelope.track_uid(track.track_id),
             "class": self._class_names[track.class_id],
             "class_id": int(track.class_id),
-            "class_share": _rounded(track.class_share, _SHARE),
-            "confidence": _rounded(track.score, _SHARE),
-            "age_s": _rounded(track.age_s, _S),
+            "class_share": rounded(track.class_share, SHARE),
+            "confidence": rounded(track.score, SHARE),
+            "age_s": rounded(track.age_s, S),
             "hits": int(track.hits),
-            "bbox": [_rounded(value, _PX) for value in track.box],
+            "bbox": [rounded(value, PX) for value in track.box],
             "anchor": {
-                "x": _rounded(track.foot[0], _PX),
-                "y": _rounded(track.foot[1], _PX),
+                "x": rounded(track.foot[0], PX),
+                "y": rounded(track.foot[1], PX),
                 "kind": "inferred_foot" if is_inferred else "mask_foot",
             },
-            "velocity_px_s": [_rounded(value, _PX) for value in track.velocity_px_s],
+            "velocity_px_s": [rounded(value, PX) for value in track.velocity_px_s],
             "mask": {
                 "area_px": int(track.area_px),
-                "visible_fraction": _rounded(track.visible, _SHARE),
+                "visible_fraction": rounded(track.visible, SHARE),
                 "touches_border": bool(track.flags & TrackFlag.BORDER),
             }
-            | ({"occluded_by": [self._track_uid(track.in_front)]} if track.in_front else {}),
+            | (
+                {"occluded_by": [self._envelope.track_uid(track.in_front)]}
+                if track.in_front
+                else {}
+            ),
         }
-
-    def _count(self, totals: Totals, delta: int) -> dict[str, Any]:
-        by_class = sorted(totals.by_class.items())
-        return {
-            "delta": int(delta),
-            "in": int(totals.count_in),
-            "out": int(totals.count_out),
-            "net": int(totals.count_in - totals.count_out),
-            "by_class": {
-                self._class_names[class_id]: {"in": int(ins), "out": int(outs)}
-                for class_id, (ins, outs) in by_class
-            },
-            "since_media_s": 0.0,  # a recording's world time is not known, so there is no `since`
-        }
-
-    def _track_uid(self, track_id: int) -> str:
-        return f"{self._source.id}:{self._source.session}:{track_id}"
 
     def _event_id(self, event: CountEvent, rule: RuleInfo) -> str:
         key = _what(event, event.kind)
@@ -237,69 +290,35 @@ class Encoder:
 
     def _hash_of(self, rule: RuleInfo, key: tuple[str, int, str], ordinal: int) -> str:
         _, track_id, kind = key
-        what = [rule.id, rule.geometry_hash, self._track_uid(track_id), kind, ordinal]
-        return _hash([self._device.id, self._source.source_key, *what])
+        uid = self._envelope.track_uid(track_id)
+        return hash_of([*self._origin(), rule.id, rule.geometry_hash, uid, kind, ordinal])
 
     def _run_id(self, kind: str) -> str:
         source = self._source
         rules = [[rule.id, rule.geometry_hash] for rule in self._rules.values()]
         what = [source.source_key, source.id, source.session, kind, rules]
-        return _hash([self._device.id, *what, self._config_rev])
-
-
-def dumps(event: Mapping[str, Any]) -> str:
-    r"""An encoded event as one line of JSON without its newline: compact, ASCII, keys as given.
-
-    Raises:
-        ShapeError: It holds a NaN or an infinity, which JSON does not know.
-
-    Example:
-        >>> dumps({"schema": "count-event/1.0", "name": "Tür", "share": 0.5})
-        '{"schema":"count-event/1.0","name":"T\\u00fcr","share":0.5}'
-    """
-    try:
-        # ASCII: no reader can take a character inside a name for the end of the line.
-        return json.dumps(event, separators=(",", ":"), allow_nan=False)
-    except ValueError as error:
-        raise ShapeError(f"event: expected finite numbers, got {dict(event)}") from error
+        return hash_of([self._envelope.device.id, *what, self._config_rev])
 
 
 def _what(event: CountEvent, kind: str) -> tuple[str, int, str]:
     return event.rule_id, event.track.track_id if event.track is not None else 0, kind
 
 
-def _time(stamp: Stamp) -> dict[str, Any]:
-    return {"media_s": _rounded(stamp.media_s, _MEDIA_S), "frame": int(stamp.frame)}
-
-
 def _zone(event: CountEvent) -> dict[str, Any]:
     dwelt = event.kind in ("zone_exited", "zone_dwell")
-    return _without_none(
+    return without_none(
         occupancy=int(event.occupancy),
-        area_fraction=_rounded(event.area_fraction, _SHARE),
-        dwell_s=_rounded(event.dwell_s, _S) if dwelt else None,
+        area_fraction=rounded(event.area_fraction, SHARE),
+        dwell_s=rounded(event.dwell_s, S) if dwelt else None,
     )
 
 
 def _quality(
     track: TrackFacts, frames_dropped_last_s: int | None, fps: float | None
 ) -> dict[str, Any]:
-    return _without_none(
+    return without_none(
         flags=[flag.name.lower() for flag in TrackFlag if track.flags & flag],
         group_size=track.group_size,
         frames_dropped_last_s=frames_dropped_last_s,
-        fps=_rounded(fps, 2) if fps is not None and math.isfinite(fps) else None,
+        fps=rounded(fps, 2) if fps is not None and math.isfinite(fps) else None,
     )
-
-
-def _rounded(value: float, digits: int) -> float:
-    return round(float(value), digits) + 0.0  # + 0.0 makes -0.0 plain
-
-
-def _without_none(**values: Any) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _hash(what: list[Any]) -> str:
-    text = json.dumps(what, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

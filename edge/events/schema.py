@@ -27,6 +27,7 @@ EventType = Literal[
     "source_restored",
     "frames_dropped",
     "clock_step",
+    "events_lost",
     "config_changed",
     "started",
     "stopped",
@@ -43,7 +44,13 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "overcrowding_started": ("rule", "count", "zone"),
     "overcrowding_ended": ("rule", "count", "zone"),
     "count_snapshot": ("rule", "count", "window", "coverage"),
+    "counter_reset": ("rule", "count", "before"),
+    "source_lost": ("reason",),
     "source_restored": ("gap_s",),
+    "frames_dropped": ("frames",),
+    "clock_step": ("step_s",),
+    "events_lost": ("lost",),
+    "config_changed": ("rules",),
     "started": ("rules",),
     "stopped": ("counts",),
 }
@@ -93,8 +100,12 @@ class Source(Part):
     session: int = Field(
         ge=1, description="From 1, one more after each interruption of a live source."
     )
-    width: int = Field(ge=1, description="Width of the frame, pixels.")
-    height: int = Field(ge=1, description="Height of the frame, pixels.")
+    width: int | None = Field(
+        default=None, ge=1, description="Width of the frame, pixels; absent before the first one."
+    )
+    height: int | None = Field(
+        default=None, ge=1, description="Height of the frame, pixels; absent before the first one."
+    )
 
 
 class Rule(Part):
@@ -236,6 +247,23 @@ class Evidence(Part):
     clip: str | None = Field(default=None, description="Where a video of it is.")
 
 
+class RuleLoss(Part):
+    """What lost events would have added to one rule."""
+
+    rule_id: Id = Field(description="Name of the line or zone in the config.")
+    in_: int = Field(alias="in", description="Sum of the lost deltas, direction in.")
+    out: int = Field(description="Sum of the lost deltas, direction out.")
+
+
+class Loss(Part):
+    """Events that could not be kept, because the disk was full for too long."""
+
+    events: int = Field(ge=1, description="How many.")
+    first_seq: int = Field(ge=1, description="seq of the first.")
+    last_seq: int = Field(ge=1, description="seq of the last.")
+    rules: list[RuleLoss] = Field(description="What the totals hold that no event shows.")
+
+
 class Device(Part):
     """What made the event."""
 
@@ -260,7 +288,11 @@ class Event(Part):
         pattern="^[0-9a-f]{32}$",
         description="Hash of what happened where: the same input gives the same id.",
     )
-    seq: int = Field(ge=1, description="Number of the event in this run of this source, from 1.")
+    seq: int = Field(
+        ge=1,
+        description="Number of the event of this source, from 1; with a journal it goes on after "
+        "a restart.",
+    )
     type: EventType = Field(description="What happened.")
     time: Time
     source: Source
@@ -270,7 +302,9 @@ class Event(Part):
     zone: ZoneFacts | None = None
     quality: Quality | None = None
     evidence: Evidence | None = None
-    rules: list[RuleNames] | None = Field(default=None, description="started: what is counted.")
+    rules: list[RuleNames] | None = Field(
+        default=None, description="started, config_changed: what is counted."
+    )
     counts: list[RuleCount] | None = Field(default=None, description="stopped: final totals.")
     corrects: str | None = Field(default=None, description="event_id of the event taken back.")
     window: Span | None = Field(default=None, description="count_snapshot: the span it covers.")
@@ -280,7 +314,21 @@ class Event(Part):
     gap_s: Seconds | None = Field(
         default=None, description="source_restored: seconds without pictures."
     )
-    end_reason: str | None = Field(default=None, description="track_ended: why.")
+    reason: str | None = Field(default=None, description="source_lost: what was seen.")
+    frames: Natural | None = Field(
+        default=None, description="frames_dropped: frames left out since the last such event."
+    )
+    step_s: float | None = Field(
+        default=None, description="clock_step: seconds that world time jumped forward."
+    )
+    before: Count | None = Field(
+        default=None, description="counter_reset: the totals that ended, over their own since."
+    )
+    lost: Loss | None = Field(default=None, description="events_lost: what is missing.")
+    end_reason: str | None = Field(
+        default=None,
+        description="Why a stay ended that nobody saw end: source_lost, stopped or interrupted.",
+    )
     device: Device
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The segmenter: one model, one frame size at a time, from picture to instances."""
+"""The segmenter: one model, from picture to instances."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edge.types import F32, U8, Instances
 
 DEFAULT_LONGEST_PX = 640
 DEFAULT_STRIDE_PX = 32
+MOST_SIZES = 8  # of frames whose canvases are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Segmenter:
         outputs = session.run(np.zeros((1, 3, *first), np.float32))
         self._layout = layout(model, outputs)
         self.class_names = self._layout.class_names
-        self._canvases: list[Canvas] = []  # two, so that one can be filled while the other runs
+        # Two for each size of frame, so that one can be filled while the other runs.
+        self._canvases: dict[tuple[int, int], list[Canvas]] = {}
 
     def _longest(self, asked: int | None) -> int:
         model = self.session.file
@@ -79,14 +81,16 @@ class Segmenter:
         return self.decode(self.infer(prepared), prepared)
 
     def prepare(self, image: U8) -> Prepared:
-        """The network's input for `image`; it stays as it is until the call after the next."""
+        """The network's input for `image`; it stays until the call after the next of its size."""
         hw = (image.shape[0], image.shape[1])
-        if not self._canvases or self._canvases[0].box.frame_hw != hw:
+        canvases = self._canvases.get(hw)
+        if canvases is None:
             box = letterbox(hw, self._fixed_hw or fitted(hw, self.longest_px, self._stride))
-            self._canvases = [Canvas(box), Canvas(box)]
-        self._canvases.reverse()
-        canvas = self._canvases[0]
-        return Prepared(canvas.fill(image), canvas.box)
+            canvases = self._canvases[hw] = [Canvas(box), Canvas(box)]
+            if len(self._canvases) > MOST_SIZES:
+                del self._canvases[next(iter(self._canvases))]
+        canvases.reverse()
+        return Prepared(canvases[0].fill(image), canvases[0].box)
 
     def infer(self, prepared: Prepared) -> list[F32]:
         """The model's outputs for one input; may run on another thread."""

@@ -129,7 +129,8 @@ def test_a_correction_names_the_event_that_was_wrong():
 def test_a_snapshot_says_of_which_window():
     run = encoder()
     window = Window(0.0, 60.0, 0.987654)
-    event = run.snapshot("entrance", window, Stamp(1801, 60.0333), CROSSED.totals)
+    run.encode(CROSSED)
+    event = run.snapshot("entrance", window, Stamp(1801, 60.0333))
     VALIDATOR.validate(event)
     Event.model_validate(event)
     assert list(event)[4:] == ["time", "source", "rule", "count", "window", "coverage", "device"]
@@ -139,13 +140,13 @@ def test_a_snapshot_says_of_which_window():
     assert (event["count"]["delta"], event["count"]["in"], event["count"]["out"]) == (0, 41, 37)
     ids = {
         event["event_id"],
-        run.snapshot("hall", window, Stamp(1801, 60.0333), Totals(0, 0))["event_id"],
-        run.snapshot("entrance", Window(60, 120, 1), Stamp(1, 120.0), Totals(0, 0))["event_id"],
+        run.snapshot("hall", window, Stamp(1801, 60.0333))["event_id"],
+        run.snapshot("entrance", Window(60, 120, 1), Stamp(1, 120.0))["event_id"],
     }
     assert len(ids) == 3
-    again = encoder().snapshot("entrance", window, Stamp(1801, 60.0333), Totals(0, 0))
+    again = encoder().snapshot("entrance", window, Stamp(1801, 60.0333))
     assert again["event_id"] == event["event_id"]
-    ended = run.snapshot("entrance", Window(60, 120, 0.5), Stamp(2700, 90.0), Totals(0, 0))
+    ended = run.snapshot("entrance", Window(60, 120, 0.5), Stamp(2700, 90.0))
     assert ended["time"] == {"media_s": 90.0, "frame": 2700}
 
 

@@ -1,0 +1,184 @@
+"""One camera of a site: its tracker and rules, session after session."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from edge.count.zone import ZoneCounter
+from edge.errors import EdgeError
+from edge.outputs import Counter, EventsOutput, Output
+from edge.track.camera import CameraMotion
+from edge.track.tracker import Tracker
+from edge.types import Frame, Instances, Notice, Step
+
+log = logging.getLogger("edge.camera")
+
+
+class Feed(Protocol):
+    """Where a lane's frames come from."""
+
+    def poll(self) -> Frame | Notice | None:
+        """What comes next, at once; None: nothing is there yet."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will come any more."""
+
+    def close(self) -> object:
+        """Stop; more calls do nothing."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What lives while pictures come without interruption and in one size."""
+
+    tracker: Tracker
+    counters: list[Counter]
+    motion: CameraMotion | None = None
+    outputs: list[Output] = field(default_factory=list)  # beside the events
+
+
+class Lane:
+    """One camera. Frames of a session go through its tracker and counters; events go on over all.
+
+    Attributes:
+        frames: counted so far.
+        number: of the session, from 1.
+        served_s: monotonic time at which it was last given a turn.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        feed: Feed,
+        number: int,
+        begin: Callable[[int, int, int], Session],
+        events: EventsOutput,
+    ) -> None:
+        """Begin before the first frame.
+
+        Args:
+            name: of the camera.
+            feed: its frames.
+            number: of its first session.
+            begin: makes a session from its number and the frames' width and height.
+            events: where its events go.
+        """
+        self.name = name
+        self.feed = feed
+        self.number = number
+        self.frames = 0
+        self.served_s = 0.0
+        self.events = events
+        self.session: Session | None = None
+        self._begin = begin
+        self._restored: Notice | None = None  # told with the first frame, which has the size
+
+    def poll(self) -> Frame | None:
+        """The next frame, if one is there; what happened to the source before it is said."""
+        while isinstance(item := self.feed.poll(), Notice):
+            self._note(item)
+        return item
+
+    def take(self, frame: Frame, instances: Instances) -> None:
+        """Track and count what was seen in one frame.
+
+        Raises:
+            SinkError: a result cannot be written.
+        """
+        height, width = frame.image.shape[:2]
+        if self.session is None:
+            self.session = self._begin(self.number, width, height)
+            self.events.begin(self.number, width, height, self.session.counters)
+            if self._restored is not None:
+                self.events.notice(self._restored)
+                self._restored = None
+        session = self.session
+        if session.motion is not None:
+            moved = session.motion.update(frame.image, instances.boxes)
+            instances = replace(instances, camera=moved)
+        tracks = session.tracker.update(frame.stamp, instances)
+        events = [e for c in session.counters for e in c.update(frame.stamp, tracks, instances)]
+        step = Step(frame.stamp, frame.image, instances, tracks, tuple(events))
+        self.events.write(step)
+        for output in session.outputs:
+            output.write(step)
+        self.frames += 1
+
+    def reconfigured(
+        self, counters: list[Counter], begin: Callable[[int, int, int], Session]
+    ) -> None:
+        """Go on with other counters in the same session."""
+        self._begin = begin
+        if self.session is not None:
+            self.session.counters = counters
+            self.events.counters = counters
+
+    def close(self, reason: str = "stopped") -> None:
+        """End: who is inside leaves, the totals are sent. The feed is closed as well.
+
+        Raises:
+            EdgeError: a result cannot be finished; the events are sent all the same.
+        """
+        self.feed.close()
+        try:
+            self._end_session(reason)
+        finally:
+            self.events.close()
+
+    def _note(self, notice: Notice) -> None:
+        say = log.warning if notice.kind in ("source_lost", "clock_step") else log.info
+        say("%s: %s", self.name, described(notice), extra={"camera": self.name})
+        if notice.kind == "source_lost":
+            self._end_session("source_lost")
+        if notice.kind == "source_restored":
+            self.number = notice.session
+            self._restored = notice
+        else:
+            self.events.notice(notice)
+
+    def _end_session(self, reason: str) -> None:
+        session, self.session = self.session, None
+        if session is None:
+            return
+        for counter in session.counters:
+            if isinstance(counter, ZoneCounter):
+                self.events.left(counter.finish(), reason)
+        failure: EdgeError | None = None
+        for output in session.outputs:
+            try:
+                output.close()
+            except EdgeError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+
+def described(notice: Notice) -> str:
+    """A notice in words.
+
+    >>> from edge.types import Stamp
+    >>> described(Notice("source_restored", Stamp(9, 1.0), 2, gap_s=3.25))
+    'pictures again after 3.2 s, session 2'
+    """
+    if notice.kind == "source_lost":
+        return f"lost: {notice.reason}"
+    if notice.kind == "source_restored":
+        return f"pictures again after {notice.gap_s:.1f} s, session {notice.session}"
+    if notice.kind == "frames_dropped":
+        return f"{notice.frames} frames dropped, newer ones had come"
+    return f"the clock was set by {notice.step_s:+.1f} s"
+
+
+def longest_waiting(lanes: list[Lane]) -> tuple[Lane, Frame] | None:
+    """The frame whose turn it is: of the cameras that have one, that served longest ago."""
+    for lane in sorted(lanes, key=lambda lane: lane.served_s):
+        frame = lane.poll()
+        if frame is not None:
+            lane.served_s = time.monotonic()
+            return lane, frame
+    return None

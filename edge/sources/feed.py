@@ -1,0 +1,98 @@
+"""Recordings as feeds, which the loop over many cameras asks for their next frame."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge.errors import SourceError
+from edge.sources.file import VideoFile
+from edge.sources.folder import ImageFolder
+from edge.types import Frame, Notice, Stamp
+
+log = logging.getLogger("edge.source")
+
+
+class RecordedFeed:
+    """Every frame of a recording, whenever it is asked for. `ended` when there are no more."""
+
+    def __init__(self, source: VideoFile | ImageFolder) -> None:
+        self._source = source
+        self.ended = False
+
+    def poll(self) -> Frame | None:
+        """The next frame; waits while it is decoded. An unreadable rest ends the recording."""
+        if self.ended:
+            return None
+        try:
+            frame = next(self._source, None)
+        except SourceError as error:
+            log.error("%s", error)
+            frame = None
+        self.ended = frame is None
+        return frame
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._source.close()
+
+
+class PacedFeed:
+    """A recording as a camera would send it, again and again: the newest frame that is due.
+
+    Frames that were due before it are dropped and counted, as those of a live source are.
+
+    Attributes:
+        ended: always False.
+        dropped: frames so far.
+    """
+
+    def __init__(
+        self,
+        reopen: Callable[[], VideoFile | ImageFolder],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin with the first frame; the first `poll` starts the clock."""
+        self.ended = False
+        self.dropped = 0
+        self._reopen = reopen
+        self._source = reopen()
+        self._clock = clock
+        self._began_s: float | None = None  # when media time was 0
+        self._shift_s = 0.0  # media time at which this round began
+        self._number = 0
+        self._next: Frame | None = None
+        self._last_s = 0.0
+
+    def poll(self) -> Frame | Notice | None:
+        """The newest frame that is due, if it was not given before."""
+        if self._began_s is None:
+            self._began_s = self._clock()
+        now_s = self._clock() - self._began_s
+        due: Frame | None = None
+        while (ahead := self._ahead()).stamp.media_s <= now_s:
+            self.dropped += due is not None
+            due, self._next = ahead, None
+        return due
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._source.close()
+
+    def _ahead(self) -> Frame:
+        """The frame that comes next, read once."""
+        if self._next is None:
+            frame = next(self._source, None)
+            if frame is None:
+                self._source.close()
+                self._source = self._reopen()
+                frame = next(self._source)
+                self._shift_s = self._last_s + 1 / self._source.fps
+            self._last_s = frame.stamp.media_s + self._shift_s
+            stamp = Stamp(self._number, self._last_s)
+            self._number += 1
+            arrived_s = (self._began_s or 0.0) + self._last_s
+            self._next = replace(frame, stamp=stamp, arrived_s=arrived_s)
+        return self._next
