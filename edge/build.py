@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -13,9 +13,11 @@ from edge.config import Config, Line, Zone, check_classes, config_rev, geometry_
 from edge.count.crowd import Crowd
 from edge.count.line import Band, LineCounter
 from edge.count.zone import ZoneCounter, ZoneTimes
-from edge.events import DeviceInfo, Encoder, Past, RuleInfo, SourceInfo
+from edge.events import DeviceInfo, Encoder, Past, RuleInfo, SourceInfo, Tally
+from edge.lane import Lane
 from edge.outputs import Counter
 from edge.segment import Limits, Segmenter, Session, find_model
+from edge.sources import ImageFolder
 from edge.track.camera import CameraMotion
 from edge.track.settings import TrackerSettings
 from edge.track.tracker import Tracker
@@ -130,6 +132,39 @@ def counters(
     return built
 
 
+def reconfigure(
+    lane: Lane,
+    old: Config,
+    new: Config,
+    class_names: Sequence[str],
+    begun: Mapping[str, Tally],
+) -> None:
+    """Let a camera go on with other rules; those that stay keep what they know of live tracks.
+
+    Args:
+        lane: the camera.
+        old: the config until now; only the camera's rules may differ.
+        new: the config from now on.
+        class_names: of the model.
+        begun: totals with which changed and new rules begin.
+    """
+    camera, session = lane.name, lane.session
+    before, after = old.cameras[camera].rules, new.cameras[camera].rules
+    if session is not None:
+        known = {c.rule_id: c for c in session.counters}
+        fresh = counters(new, camera, class_names, *session.size)
+        for rule_id, counter in known.items():
+            if before[rule_id] != after.get(rule_id) and isinstance(counter, ZoneCounter):
+                lane.events.left(counter.finish(), "config_changed")
+        session.counters = [
+            known[c.rule_id] if c.rule_id in known and before[c.rule_id] == after[c.rule_id] else c
+            for c in fresh
+        ]
+        lane.events.counters = session.counters
+    infos = rule_infos(new, camera)
+    lane.events.encoder.reconfigured(infos, config_rev(new, camera), begun)
+
+
 def encoder(
     config: Config, camera: str, provenance: dict[str, Any], past: Past | None = None
 ) -> Encoder:
@@ -180,10 +215,24 @@ def provenance(camera: str, source: Any, model: Segmenter) -> dict[str, Any]:
     """Where frames come from and what saw them: all that events need to know of a run."""
     return {
         "source_id": camera,
-        "kind": "folder" if source.__class__.__name__ == "ImageFolder" else "file",
+        "kind": kind_of(source),
         "source_key": source.content_key,
         "width": source.width,
         "height": source.height,
+        **model_provenance(model),
+    }
+
+
+def kind_of(source: Any) -> str:
+    """Kind of a source as events name it: file, folder, or what a live one says of itself."""
+    if isinstance(source, ImageFolder):
+        return "folder"
+    return str(getattr(source, "kind", "file"))
+
+
+def model_provenance(model: Segmenter) -> dict[str, Any]:
+    """What sees the frames."""
+    return {
         "class_names": list(model.class_names),
         "model_sha256": model.session.file.sha256,
         "provider": model.session.provider,

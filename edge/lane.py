@@ -38,6 +38,7 @@ class Session:
 
     tracker: Tracker
     counters: list[Counter]
+    size: tuple[int, int]  # width and height, pixels
     motion: CameraMotion | None = None
     outputs: list[Output] = field(default_factory=list)  # beside the events
 
@@ -108,15 +109,6 @@ class Lane:
         for output in session.outputs:
             output.write(step)
         self.frames += 1
-
-    def reconfigured(
-        self, counters: list[Counter], begin: Callable[[int, int, int], Session]
-    ) -> None:
-        """Go on with other counters in the same session."""
-        self._begin = begin
-        if self.session is not None:
-            self.session.counters = counters
-            self.events.counters = counters
 
     def close(self, reason: str = "stopped") -> None:
         """End: who is inside leaves, the totals are sent. The feed is closed as well.

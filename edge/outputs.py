@@ -51,11 +51,11 @@ class EventsOutput:
             evidence: keeps a picture of an event and says where; None: there are none.
         """
         self.encoder = encoder
-        self._send = send
+        self.send = send
         self.counters = counters
         self._windows = Windows(snapshot_every_s, windows_state) if snapshot_every_s else None
         self._evidence = evidence
-        self._last: Stamp | None = None
+        self.last: Stamp | None = None  # of the last frame or notice
         self._recent: deque[Stamp] = deque()  # of the frames of the last second
 
     def write(self, step: Step) -> None:
@@ -65,9 +65,9 @@ class EventsOutput:
             SinkError: they cannot be written.
         """
         now_s = step.stamp.media_s
-        if self._last is None:
-            self._send(self.encoder.started(step.stamp))
-        self._last = step.stamp
+        if self.last is None:
+            self.start(step.stamp)
+        self.last = step.stamp
         self._recent.append(step.stamp)
         while self._recent[0].media_s < now_s - 1.0:
             self._recent.popleft()
@@ -77,7 +77,7 @@ class EventsOutput:
         for event in step.events:
             encoded = self.encoder.encode(event, self._fps(), self._left_out())
             picture = self._evidence(encoded, step) if self._evidence else None
-            self._send(_with_picture(encoded, picture) if picture else encoded)
+            self.send(_with_picture(encoded, picture) if picture else encoded)
 
     def begin(self, session: int, width: int, height: int, counters: Sequence[Counter]) -> None:
         """Go on with another session of a live source, whose counters begin at zero."""
@@ -85,21 +85,31 @@ class EventsOutput:
         self.counters = counters
         self._recent.clear()
 
+    def start(self, stamp: Stamp) -> None:
+        """Send `started` before there is a frame."""
+        self.last = stamp
+        self.send(self.encoder.started(stamp))
+
+    def changed(self, stamp: Stamp) -> None:
+        """Say that the rules have changed."""
+        self.last = stamp
+        self.send(self.encoder.config_changed(stamp))
+
     def notice(self, notice: Notice) -> None:
         """Say what happened to the source."""
-        if self._last is None:
-            self._send(self.encoder.started(notice.stamp))
-        self._last = notice.stamp
+        if self.last is None:
+            self.start(notice.stamp)
+        self.last = notice.stamp
         if notice.kind == "source_lost" and self._windows:
             self._windows.interrupt()
-        self._send(self.encoder.notice(notice))
+        self.send(self.encoder.notice(notice))
 
     def left(self, events: Sequence[CountEvent], reason: str) -> None:
         """Send exits of a session that has ended with people inside."""
         for event in events:
             encoded = self.encoder.encode(event)
             device = encoded.pop("device")
-            self._send(encoded | {"end_reason": reason, "device": device})
+            self.send(encoded | {"end_reason": reason, "device": device})
 
     def state(self) -> dict[str, Any]:
         """What another run needs to go on where this one is."""
@@ -107,7 +117,7 @@ class EventsOutput:
 
     def _send_snapshots(self, window: Window, stamp: Stamp) -> None:
         for rule_id in self.encoder.tallies():
-            self._send(self.encoder.snapshot(rule_id, window, stamp))
+            self.send(self.encoder.snapshot(rule_id, window, stamp))
 
     def _fps(self) -> float | None:
         span_s = self._recent[-1].media_s - self._recent[0].media_s
@@ -119,15 +129,15 @@ class EventsOutput:
 
     def close(self) -> None:
         """Send the closing totals."""
-        if self._last is None:
+        if self.last is None:
             return
         # A live source's window goes on when it is started again.
-        if self._windows is not None and self._last.wall is None:
+        if self._windows is not None and self.last.wall is None:
             window = self._windows.close()
             if window is not None:
-                self._send_snapshots(window, self._last)
+                self._send_snapshots(window, self.last)
         totals = {c.rule_id: c.totals for c in self.counters}
-        self._send(self.encoder.stopped(self._last, totals))
+        self.send(self.encoder.stopped(self.last, totals))
 
 
 def _with_picture(event: dict[str, Any], picture: str) -> dict[str, Any]:

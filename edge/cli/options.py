@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from edge.config import Camera, Config, camera_from_options, load
+from edge.config import Camera, Config, Secrets, camera_from_options, load_located, written_out
+from edge.config.secrets import problems as secret_problems
 from edge.errors import ConfigError
 
 LineOption = Annotated[
@@ -49,12 +50,17 @@ InputSizeOption = Annotated[
 
 
 def camera_name(source: str, taken: set[str]) -> str:
-    """A name for a source given on the command line: its file name, made unique.
+    """A name for a source given on the command line: its last part, made unique, without secrets.
 
     >>> camera_name("clips/north door.mp4", {"north-door"})
     'north-door-2'
+    >>> camera_name("rtsp://me:${DOOR}@10.0.0.7:554/stream1?sub=1", set()), camera_name("0", set())
+    ('stream1', 'camera-0')
     """
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(source).stem).strip("-.") or "camera"
+    path = re.sub(r"^[a-z][a-z0-9+.-]*://[^/]*/?|\?.*$|^gst:.*$", "", source) or "camera"
+    if path.isdigit():
+        path = f"camera-{path}"
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.") or "camera"
     name, n = stem, 1
     while name in taken:
         n += 1
@@ -75,7 +81,39 @@ def combined(
     Raises:
         ConfigError: either of them is wrong, or there is nothing to do.
     """
-    config = load(config_file) if config_file else Config()
+    return given(config_file, sources, lines, zones, classes, snapshot_every_s)[0]
+
+
+def given(
+    config_file: Path | None,
+    sources: list[str],
+    lines: list[str] | None,
+    zones: list[str] | None,
+    classes: str | None,
+    snapshot_every_s: float | None = None,
+) -> tuple[Config, frozenset[str]]:
+    """As `combined`, and the secrets that came with it.
+
+    Raises:
+        ConfigError: as `combined`.
+    """
+    secrets = Secrets()
+    config = Config()
+    if config_file is not None:
+        located = load_located(config_file)
+        config, secrets.found = located.config, set(located.secrets)
+    config = _replaced(config, sources, (lines, zones, classes), snapshot_every_s, secrets)
+    return config, frozenset(secrets.found)
+
+
+def _replaced(
+    config: Config,
+    sources: list[str],
+    rules_given: tuple[list[str] | None, list[str] | None, str | None],
+    snapshot_every_s: float | None,
+    secrets: Secrets,
+) -> Config:
+    lines, zones, classes = rules_given
     if snapshot_every_s is not None:
         config = config.model_copy(update={"snapshot_every_s": snapshot_every_s})
     names = [c.strip() for c in classes.split(",") if c.strip()] if classes else None
@@ -93,9 +131,18 @@ def combined(
     rules = next(iter(config.cameras.values()), None)
     for source in sources:
         if not source:
-            raise ConfigError("SOURCE: expected a file or folder, got an empty name")
-        given = Camera(source=source) if rules is None else _moved(rules, source)
-        cameras[camera_name(source, set(cameras))] = _overridden(given, lines, zones, names)
+            raise ConfigError("SOURCE: expected a file, folder or camera, got an empty name")
+        if trouble := written_out(source):
+            raise ConfigError(
+                f"SOURCE: {trouble}: other users see the command line; write "
+                "'rtsp://USER:${CAMERA_PASSWORD}@...' in single quotes, with the variable exported"
+            )
+        for _, trouble in secret_problems({"cameras": {"_": {"source": source}}}):
+            raise ConfigError(f"SOURCE: {trouble.partition(': ')[2]}")
+        name = camera_name(source, set(cameras))
+        source = secrets.text(source)
+        camera = Camera(source=source) if rules is None else _moved(rules, source)
+        cameras[name] = _overridden(camera, lines, zones, names)
     return config.model_copy(update={"cameras": cameras})
 
 

@@ -60,6 +60,7 @@ class Encoder:
         self._rules = {rule.id: rule for rule in rules}
         self._class_names = class_names
         self._config_rev = config_rev
+        self._last: Stamp | None = None  # of the last event of a counter
         self._tallies = Tallies(class_names, past.tallies)
         self._ordinals: OrderedDict[tuple[str, int, str], int] = OrderedDict()
 
@@ -77,6 +78,7 @@ class Encoder:
             frames_dropped_last_s: Frames left out in the last second; left out for unknown.
         """
         rule = self._rules[event.rule_id]
+        self._last = event.decided
         time = time_of(event.decided, event.media_s, event.frame) | {
             "interpolated": rule.kind == "line",
             "decided_media_s": rounded(event.decided.media_s, MEDIA_S),
@@ -144,7 +146,7 @@ class Encoder:
     def reconfigured(
         self, rules: Sequence[RuleInfo], config_rev: str, begun: Mapping[str, Tally]
     ) -> None:
-        """Go on with other rules; those in `begun` have new counters and begin with these totals."""
+        """Go on with other rules; those in `begun` have new counters and these totals so far."""
         self._rules = {rule.id: rule for rule in rules}
         self._config_rev = config_rev
         self._tallies.keep(self._rules)
@@ -198,10 +200,30 @@ class Encoder:
         encoded["end_reason"] = "interrupted"
         return self._envelope.closed(encoded)
 
-    def lost(self, loss: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
-        """`events_lost`: events that could not be kept; `loss` is its part `lost`."""
-        encoded = self._live_event("events_lost", stamp)
-        encoded["lost"] = dict(loss)
+    def lost(
+        self, count: int, first_seq: int, last_seq: int, deltas: Mapping[str, tuple[int, int]]
+    ) -> dict[str, Any]:
+        """`events_lost`: events that could not be kept. It takes the number of the last of them.
+
+        Args:
+            count: how many.
+            first_seq: number of the first.
+            last_seq: number of the last.
+            deltas: what they added to in and out, by rule id.
+        """
+        what = [self._source.id, self._source.session, "events_lost", first_seq, last_seq]
+        event_id = hash_of([*self._origin(), *what])
+        time = time_of(self._last or Stamp(0, 0.0))
+        encoded = self._envelope.head("events_lost", event_id, time, last_seq)
+        encoded["lost"] = {
+            "events": count,
+            "first_seq": first_seq,
+            "last_seq": last_seq,
+            "rules": [
+                {"rule_id": rule_id, "in": ins, "out": outs}
+                for rule_id, (ins, outs) in deltas.items()
+            ],
+        }
         return self._envelope.closed(encoded)
 
     def _rules_event(self, kind: str, event_id: str, stamp: Stamp) -> dict[str, Any]:

@@ -33,11 +33,15 @@ class Envelope:
     def opened(self, kind: str, event_id: str, time: dict[str, Any]) -> dict[str, Any]:
         """The head of the next event."""
         self.seq += 1
+        return self.head(kind, event_id, time, self.seq)
+
+    def head(self, kind: str, event_id: str, time: dict[str, Any], seq: int) -> dict[str, Any]:
+        """The head of an event of that number."""
         source = self.source
         return {
             "schema": SCHEMA,
             "event_id": event_id,
-            "seq": self.seq,
+            "seq": seq,
             "type": kind,
             "time": time,
             "source": without_none(

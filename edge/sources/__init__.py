@@ -11,10 +11,11 @@ from pathlib import Path
 
 from edge.errors import SourceError
 from edge.sources.faults import Faults
+from edge.sources.feed import PacedFeed, RecordedFeed
 from edge.sources.file import VideoFile
 from edge.sources.folder import ImageFolder
 
-__all__ = ["Faults", "ImageFolder", "VideoFile", "masked", "open_source"]
+__all__ = ["Faults", "ImageFolder", "PacedFeed", "RecordedFeed", "VideoFile", "masked", "open_source"]
 
 
 def open_source(text: str) -> VideoFile | ImageFolder:

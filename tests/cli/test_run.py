@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from edge.cli import bench, run, track
 from edge.cli.app import app
-from edge.cli.run import named
+from edge.cli.recorded import named
 from edge.events import Event
 from edge.sources import VideoFile
 

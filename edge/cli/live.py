@@ -1,0 +1,243 @@
+"""Watching cameras for `edge run`: everything that goes on beside the main loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import edge
+from edge import receivers
+from edge.cli.systemd import notify, watchdog_interval_s
+from edge.config import Config
+from edge.delivery import Sink
+from edge.errors import EdgeError
+from edge.ledger import Ledger
+from edge.segment import Segmenter
+from edge.sinks.evidence import EvidenceFolder
+from edge.site import Outputs, Site, state_folder
+from edge.watch import watch
+from edge.web.status import EvidenceStatus, Status
+
+log = logging.getLogger("edge.run")
+
+FINISH_S = 3.0  # for writing and delivering what is left; a service is killed after some more
+LOOK_EVERY_S = 2.0  # at the config file, with --watch
+SAY_EVERY_S = 60.0
+
+
+@dataclass(slots=True)
+class Asked:
+    """What signals ask of the main loop."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    wake: threading.Event = field(default_factory=threading.Event)
+    reload: threading.Event = field(default_factory=threading.Event)
+
+    def on_signals(self) -> None:
+        """SIGTERM and SIGINT stop, a second SIGINT interrupts at once, SIGHUP reloads."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.stop.is_set() and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            asked = self.reload if number == signal.SIGHUP else self.stop
+            asked.set()
+            self.wake.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, ask)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line adds to the config."""
+
+    load: Callable[[], Config]  # the config as it is now
+    files: tuple[Path, ...]  # that decide it, for --watch; empty: they are not looked at
+    journal: Path | None
+    direct: Sink | None
+    outputs: Outputs
+    max_frames: int | None
+
+
+def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked) -> None:
+    """Watch the cameras of a config until asked to stop, or all recordings among them end.
+
+    Raises:
+        EdgeError: the config, the journal or the model cannot be used. A camera or a receiver
+            that is away is no error.
+    """
+    path = journal_path(config, wishes.journal)
+    with ExitStack() as finish:
+        ledger = Ledger(path, config, wishes.direct)
+        finish.callback(close_ledger, ledger)
+        log.info("journal %s", path)
+        pictures = receivers.evidence(config, segmenter.class_names)
+        folder, keep = pictures or (None, None)
+        if folder is not None:
+            finish.callback(folder.close)
+        site = Site(segmenter, ledger, asked.wake, wishes.outputs, keep)
+        finish.callback(site.close)
+        routine = _Routine(site, ledger, wishes, asked)
+        observe = None
+        if config.web.listen is not None:
+            observe = _serve(config, segmenter, routine, folder, finish)
+        site.apply(config)
+        notify("READY=1")
+        finish.callback(notify, "STOPPING=1")
+        watch(site.lanes, segmenter, asked.stop, asked.wake, routine.turn, observe)
+        site.save(is_due=True)
+    log.info("stopped")
+
+
+def journal_path(config: Config, given: Path | None) -> Path:
+    """Where the journal is: as given, as configured, or in the state folder."""
+    if given is not None:
+        return given
+    if config.journal.path is not None:
+        return Path(config.journal.path)
+    return state_folder(os.environ, Path.home()) / "journal.db"
+
+
+class _Routine:
+    """What is to be done besides counting, each in its time."""
+
+    def __init__(self, site: Site, ledger: Ledger, wishes: Wishes, asked: Asked) -> None:
+        self.turned_s = time.monotonic()
+        self.site, self.ledger = site, ledger
+        self._wishes, self._asked = wishes, asked
+        self._watchdog_s = watchdog_interval_s()
+        self._petted_s = self._said_s = self._looked_s = self.turned_s
+        self._changed = _changed(wishes.files)
+        self._frames: dict[str, int] = {}
+
+    def turn(self) -> None:
+        """Called by the main loop before each frame."""
+        self.turned_s = now_s = time.monotonic()
+        if self._watchdog_s is not None and now_s - self._petted_s >= self._watchdog_s:
+            self._petted_s = now_s
+            notify("WATCHDOG=1")
+        if self._wishes.files and now_s - self._looked_s >= LOOK_EVERY_S:
+            self._looked_s = now_s
+            changed = _changed(self._wishes.files)
+            if changed != self._changed:
+                self._changed = changed
+                self._asked.reload.set()
+        if self._asked.reload.is_set():
+            self._asked.reload.clear()
+            self._reload()
+        self.site.save()
+        self.ledger.retain()
+        if now_s - self._said_s >= SAY_EVERY_S:
+            self._say(now_s - self._said_s)
+            self._said_s = now_s
+        most = self._wishes.max_frames
+        if most is not None and all(lane.frames >= most for lane in self.site.lanes):
+            self._asked.stop.set()
+
+    def _reload(self) -> None:
+        notify("RELOADING=1")
+        try:
+            config = self._wishes.load()
+            fixed = [
+                k
+                for k in ("model", "journal", "evidence", "web", "log")
+                if getattr(config, k) != getattr(self.site.config, k)
+            ]
+            if fixed:
+                log.warning("%s: changed in the config, not until the next start", ", ".join(fixed))
+            self.ledger.apply(config)
+            self.site.apply(config)
+            log.info("config read again: %d cameras", len(config.cameras))
+        except EdgeError as error:
+            for line in str(error).splitlines():
+                log.error("config not taken: %s", line)
+        notify("READY=1")
+
+    def _say(self, elapsed_s: float) -> None:
+        for lane in self.site.lanes:
+            done = lane.frames - self._frames.get(lane.name, 0)
+            self._frames[lane.name] = lane.frames
+            totals = " ".join(
+                f"{rule_id} {t.count_in}/{t.count_out}"
+                for rule_id, t in lane.events.encoder.tallies().items()
+            )
+            log.info(
+                "%s: %.1f frames a second, %s",
+                lane.name,
+                done / elapsed_s,
+                totals or "no rules",
+                extra={"camera": lane.name},
+            )
+
+
+def _serve(
+    config: Config,
+    segmenter: Segmenter,
+    routine: _Routine,
+    folder: EvidenceFolder | None,
+    finish: ExitStack,
+) -> Callable[..., None]:
+    # Web servers take long to import: only where one is asked for.
+    from edge.web.metrics import Metrics
+    from edge.web.server import WebServer
+
+    def status() -> Status:
+        return Status(
+            version=edge.__version__,
+            provider=segmenter.session.provider,
+            model=segmenter.session.file.path.name,
+            is_model_loaded=True,
+            cameras=routine.site.statuses(),
+            sinks=routine.ledger.sink_statuses(),
+            journal=routine.ledger.journal_status(),
+            evidence=None
+            if folder is None
+            else EvidenceStatus(folder.saved, folder.dropped, folder.size_bytes),
+        )
+
+    metrics = Metrics(status)
+    server = WebServer(
+        config.web.host,
+        config.web.port,
+        config.web.token,
+        status,
+        metrics,
+        lambda: time.monotonic() - routine.turned_s,
+    )
+    finish.callback(server.close, 2.0)
+    routine.site.on_event = metrics.event
+    log.info("health and metrics on %s", config.web.listen)
+    return metrics.frame
+
+
+def close_ledger(
+    ledger: Ledger, timeout_s: float = FINISH_S, say: Callable[[str], None] = log.warning
+) -> None:
+    """Write and deliver what is left, and say what receivers do not have."""
+    if not ledger.close(timeout_s):
+        for sink in ledger.sink_statuses():
+            if sink.lag_events:
+                say(
+                    f"sink {sink.name}: {sink.lag_events} events wait in the journal "
+                    "until the next start"
+                )
+
+
+def _changed(files: Iterable[Path]) -> list[tuple[int, int]]:
+    """Something that changes with the files."""
+    found = []
+    for file in files:
+        try:
+            about = file.stat()
+            found.append((about.st_mtime_ns, about.st_size))
+        except OSError:  # an editor may be replacing it
+            found.append((0, 0))
+    return found

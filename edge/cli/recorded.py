@@ -1,0 +1,215 @@
+"""Counting in recordings for `edge run`, one after the other; and what a run writes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from edge import build, pipeline
+from edge.cli.live import close_ledger, journal_path
+from edge.cli.report import ProgressOutput, console, totals_table, warn
+from edge.config import Config
+from edge.delivery import Sink
+from edge.errors import ConfigError
+from edge.ledger import Ledger
+from edge.outputs import EventsOutput, Output, VideoOutput, lines_to
+from edge.segment import Segmenter
+from edge.sinks.detections import DetectionsSink
+from edge.sinks.jsonl import JsonLinesSink
+from edge.sinks.rotating import RotatingFile
+from edge.sinks.stdout import StandardOutput
+from edge.sinks.tracks import TracksFormat, TracksSink
+from edge.sinks.video import VideoSink
+from edge.sources import open_source
+
+LIVE_FPS = 15.0  # nominal rate of annotated videos of cameras; their times are exact
+DELIVER_S = 30.0  # how long a finished recording waits for receivers
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Where results of one camera go besides the events, and how much is said."""
+
+    video: Path | None
+    detections: Path | None
+    tracks: Path | None
+    track_format: TracksFormat
+    max_frames: int | None
+    quiet: bool
+
+    def of(self, camera: str) -> Results:
+        """The same with the camera's name in each file name, for one of several sources."""
+        return replace(
+            self,
+            video=self.video and named(self.video, camera),
+            detections=self.detections and named(self.detections, camera),
+            tracks=self.tracks and named(self.tracks, camera),
+        )
+
+
+def direct_sink(config: Config, events: str | None) -> Sink | None:
+    """The sink that --events names; standard output if there is no other at all.
+
+    Raises:
+        SinkError: the file cannot be opened.
+    """
+    if events is None and config.sinks:
+        return None
+    if events in (None, "-"):
+        return StandardOutput(sys.stdout)
+    return RotatingFile(Path(str(events)))
+
+
+def session_outputs(
+    results: Results, segmenter: Segmenter, camera: str, number: int, width: int, height: int
+) -> list[Output]:
+    """What a session of a camera writes besides events: files of its own."""
+    its = results.of(f"{camera}.{number}")
+    names = segmenter.class_names
+    provenance = {
+        "source_id": camera,
+        "kind": "rtsp",
+        "source_key": "",
+        "width": width,
+        "height": height,
+        "session": number,
+        **build.model_provenance(segmenter),
+    }
+    outputs: list[Output] = []
+    if its.detections:
+        outputs.append(DetectionsSink(its.detections, names, provenance))
+    if its.tracks:
+        outputs.append(TracksSink(its.tracks, names, its.track_format))
+    if its.video:
+        outputs.append(VideoOutput(VideoSink(its.video, width, height, LIVE_FPS), names, []))
+    return outputs
+
+
+def run_recorded(
+    config: Config, results: Results, events: str | None, journal: Path | None
+) -> bool:
+    """Count in recordings, one after the other; whether that was interrupted."""
+    stop = stop_on_signal()
+    with ExitStack() as finish:
+        ledger: Ledger | None = None
+        if journal is not None or config.journal.path is not None or config.sinks:
+            path = journal_path(config, journal)
+            ledger = Ledger(path, config, direct_sink(config, events))
+            finish.callback(close_ledger, ledger, DELIVER_S, lambda text: warn("events", [text]))
+
+        @cache  # not before there is something to count: it empties the file of an earlier run
+        def opened_sink() -> JsonLinesSink:
+            target = sys.stdout if events in (None, "-") else Path(str(events))
+            return finish.enter_context(JsonLinesSink(target))
+
+        segmenter = build.configured_segmenter(config)
+        if not results.quiet:
+            described = f"{segmenter.session.file.path.name} on {segmenter.session.provider}"
+            console.print(f"model {described}", style="dim")
+        for camera in config.cameras:
+            its = results.of(camera) if len(config.cameras) > 1 else results
+            events_file = Path(events) if events not in (None, "-") else None
+            written = [p for p in (its.video, its.detections, its.tracks, events_file) if p]
+            check_not_overwritten(config.cameras[camera].source, written)
+            _count(config, camera, segmenter, ledger or opened_sink, its, stop)
+            if stop.is_set():
+                break
+    return stop.is_set()
+
+
+def _count(
+    config: Config,
+    camera: str,
+    segmenter: Segmenter,
+    keeps: Ledger | Callable[[], JsonLinesSink],
+    results: Results,
+    stop: threading.Event,
+) -> None:
+    """Count in one recording; its events go to a ledger, or straight to the sink that is opened."""
+    with open_source(config.cameras[camera].source) as source:
+        names = segmenter.class_names
+        tracker = build.tracker(config, camera, names)
+        counters = build.counters(config, camera, names, source.width, source.height)
+        provenance = build.provenance(camera, source, segmenter)
+        encoder = build.encoder(config, camera, provenance)
+        if isinstance(keeps, Ledger):
+            keeps.open(camera, source.content_key, build.geometry(config, camera))
+            send = keeps.sender(camera, source.content_key, encoder)
+        else:
+            send = lines_to(keeps())
+        events = EventsOutput(encoder, send, counters, config.snapshot_every_s)
+        outputs: list[Output] = [events]
+        if results.detections:
+            outputs.append(DetectionsSink(results.detections, names, provenance))
+        if results.tracks:
+            outputs.append(TracksSink(results.tracks, names, results.track_format))
+        if results.video:
+            video = VideoSink(results.video, source.width, source.height, source.fps)
+            outputs.append(VideoOutput(video, names, counters))
+        frames = source.frame_count
+        most = results.max_frames
+        total = min(most or frames, frames) if frames else most
+        progress = ProgressOutput(camera, total, counters, results.quiet)
+        outputs.append(progress)
+        try:
+            seen = pipeline.segmented(source, segmenter)
+            if moving := build.camera_motion(config, camera):
+                seen = pipeline.followed(seen, moving)
+            pipeline.run(seen, tracker, counters, outputs, stop, most)
+        finally:
+            if not results.quiet:
+                console.print(totals_table(camera, counters, names, progress, stop.is_set()))
+                warn(camera, warnings(source, tracker.dropped, segmenter.dropped))
+
+
+def check_not_overwritten(source: str, written: Sequence[Path]) -> None:
+    """Refuse to write results over the recording that they come from.
+
+    Raises:
+        ConfigError: one of the files is the source.
+    """
+    for path in written:
+        if path.exists() and Path(source).exists() and path.samefile(source):
+            raise ConfigError(f"{path}: expected another file for results, got the source itself")
+
+
+def warnings(source: Any, dropped: dict[str, int], broken: int) -> list[str]:
+    """What was amiss with a source, a sentence each."""
+    texts: list[str] = source.warnings.sentences()
+    texts += [f"{n} x {what} dropped" for what, n in dropped.items()]
+    if broken:
+        texts.append(f"{broken} model outputs that are no numbers dropped")
+    return texts
+
+
+def named(path: Path, camera: str) -> Path:
+    """`out.mp4` -> `out.CAMERA.mp4`, for several sources.
+
+    >>> named(Path("x/out.jsonl.gz"), "gate").name
+    'out.gate.jsonl.gz'
+    """
+    stem, dot, rest = path.name.partition(".")
+    return path.with_name(f"{stem}.{camera}{dot}{rest}")
+
+
+def stop_on_signal() -> threading.Event:
+    """Set on the first SIGINT or SIGTERM; a second SIGINT interrupts at once."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, ask)
+        signal.signal(signal.SIGTERM, ask)
+    return stop

@@ -1,0 +1,197 @@
+"""Where events are kept and sent from: the journal, its writer, and a delivery for each sink."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge import receivers
+from edge.config import Config
+from edge.delivery import Delivery, Sink, close_all
+from edge.errors import EdgeError, SinkError
+from edge.events import Encoder, dumps
+from edge.events.journal import Entry, Journal, Stream
+from edge.journal_writer import JournalWriter
+from edge.web.status import JournalStatus, SinkStatus
+
+log = logging.getLogger("edge.journal")
+
+FLUSH_S = 10.0  # how long books are waited for before they are opened again
+RETAIN_EVERY_S = 600.0
+DAY_S = 86_400.0
+DIRECT = "events"  # name of the sink that --events names
+
+
+class Ledger:
+    """The journal and all that goes into it and out of it. Close it, or use it in a `with` block.
+
+    Attributes:
+        journal: of all sources.
+    """
+
+    def __init__(self, path: Path, config: Config, direct: Sink | None = None) -> None:
+        """Open the journal and begin to deliver.
+
+        Args:
+            path: of the journal; its folder is made.
+            config: its sections `journal` and `sinks`.
+            direct: one sink more, as the command line names it.
+
+        Raises:
+            SinkError: the journal or a sink cannot be opened.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SinkError(
+                f"{path}: expected a place for the journal, got: {error.strerror}; "
+                f"give one with journal.path or --journal"
+            ) from error
+        self.journal = Journal(path)
+        self._config = Config()
+        self._deliveries: dict[str, Delivery] = {}
+        self._encoders: dict[str, Encoder] = {}
+        self._retiring = threading.Thread()
+        self._retained_s = time.monotonic()
+        self._writer = JournalWriter(self.journal, self._lost_event, self._wake)
+        try:
+            if direct is not None:
+                self._deliver(DIRECT, direct, 100, None)
+            self.apply(config)
+        except BaseException:
+            self.close(0.0)
+            raise
+
+    def apply(self, config: Config) -> None:
+        """Deliver to the sinks of a config; those that stay the same notice nothing.
+
+        Raises:
+            SinkError: a sink cannot be made; the others are as they are asked for.
+        """
+        old, self._config = self._config, config
+        is_same_device = old.device_id == config.device_id
+        for name in list(old.sinks):
+            if not is_same_device or old.sinks[name] != config.sinks.get(name):
+                gone = self._deliveries.pop(name, None)
+                if gone is not None:
+                    gone.close(FLUSH_S)
+        failure: EdgeError | None = None
+        for name in config.sinks:
+            if name not in self._deliveries:
+                try:
+                    self._deliver(name, *receivers.sink(config, name))
+                except EdgeError as error:
+                    failure = failure or SinkError(f"sinks.{name}: {error}")
+        if failure is not None:
+            raise failure
+
+    def open(self, source_id: str, source_key: str | None, geometry: Mapping[str, str]) -> Stream:
+        """The books of a source; `source_key` is None for a live one.
+
+        Raises:
+            SinkError: the journal cannot be written.
+        """
+        now_utc_s = time.time() if source_key is None else None
+        return self.journal.stream(source_id, source_key, geometry, now_utc_s)
+
+    def sender(
+        self, source_id: str, source_key: str | None, encoder: Encoder
+    ) -> Callable[[dict[str, Any]], None]:
+        """What takes the events of a source; it never waits."""
+        self._encoders[source_id] = encoder
+
+        def send(event: dict[str, Any]) -> None:
+            self._writer.put(Entry(source_id, source_key, event, dumps(event)))
+
+        return send
+
+    def save_state(self, source_id: str, state: Mapping[str, Any]) -> None:
+        """Keep what a live source needs to go on."""
+        if state:
+            self._writer.save_state(source_id, None, state)
+
+    def flush(self) -> bool:
+        """Wait until all events are in the journal; False, and said, if they are not by then."""
+        is_written = self._writer.flush(FLUSH_S)
+        if not is_written:
+            log.error("%d events are not in the journal yet", self._writer.waiting)
+        return is_written
+
+    def retain(self) -> None:
+        """Every ten minutes, on a thread of its own: delete what is too old or too much."""
+        now_s = time.monotonic()
+        if now_s - self._retained_s < RETAIN_EVERY_S or self._retiring.is_alive():
+            return
+        self._retained_s = now_s
+        self._retiring = threading.Thread(target=self._retain, name="edge-retain", daemon=True)
+        self._retiring.start()
+
+    def close(self, timeout_s: float) -> bool:
+        """Write and deliver what waits, as far as receivers take it in time; the rest stays.
+
+        Returns:
+            Whether every sink has everything.
+        """
+        began_s = time.monotonic()
+        self._writer.close(max(1.0, timeout_s / 2))
+        left_s = max(0.0, timeout_s - (time.monotonic() - began_s))
+        delivered = close_all(list(self._deliveries.values()), left_s)
+        if self._retiring.is_alive():
+            self._retiring.join(1.0)
+        self.journal.close()
+        return delivered
+
+    def journal_status(self) -> JournalStatus:
+        """How the journal is."""
+        since_s = self._writer.failing_since_s
+        return JournalStatus(
+            waiting=self._writer.waiting,
+            failing_s=None if since_s is None else time.monotonic() - since_s,
+            lost=sum(self._writer.lost.values()),
+            size_bytes=self._size_bytes(),
+        )
+
+    def sink_statuses(self) -> list[SinkStatus]:
+        """How each sink is."""
+        return [
+            SinkStatus(d.name, d.lag, d.oldest_waiting_s, d.failures, d.dead_letters, d.last_error)
+            for d in list(self._deliveries.values())
+        ]
+
+    def _deliver(self, name: str, sink: Sink, batch_size: int, dead_letter_s: float | None) -> None:
+        known = {sink.name for sink in self.journal.sinks()}
+        if name not in known:  # a new sink begins with what is new
+            self.journal.delivered(name, self.journal.newest)
+        self._deliveries[name] = Delivery(name, sink, self.journal, batch_size, dead_letter_s)
+
+    def _wake(self) -> None:
+        for delivery in list(self._deliveries.values()):
+            delivery.wake()
+
+    def _lost_event(
+        self,
+        source_id: str,
+        count: int,
+        first_seq: int,
+        last_seq: int,
+        deltas: Mapping[str, tuple[int, int]],
+    ) -> dict[str, Any]:
+        return self._encoders[source_id].lost(count, first_seq, last_seq, deltas)
+
+    def _retain(self) -> None:
+        section = self._config.journal
+        names = tuple(self._deliveries)
+        try:
+            self.journal.retain(section.keep_days * DAY_S, round(section.max_mb * 1e6), names)
+        except SinkError as error:
+            log.error("%s", error)
+
+    def _size_bytes(self) -> int:
+        try:
+            return self.journal.size_bytes
+        except SinkError:
+            return 0

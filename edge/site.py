@@ -1,0 +1,269 @@
+"""All cameras of a config, watched together; the config may be changed while they are."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge import build
+from edge.config import Camera, Config, check_classes
+from edge.errors import EdgeError
+from edge.events import Past
+from edge.lane import Feed, Lane, Session
+from edge.ledger import Ledger
+from edge.outputs import EventsOutput, Output
+from edge.receivers import Evidence
+from edge.segment import Segmenter
+from edge.sources import RecordedFeed, open_source
+from edge.sources.draft_live import LiveSource as open_live
+from edge.sources.draft_pictures import LiveSettings, is_live
+from edge.types import Stamp, Wall
+from edge.web.status import CameraState, CameraStatus
+
+log = logging.getLogger("edge.run")
+
+SAVE_EVERY_S = 5.0  # what a camera needs to go on is saved so often
+ARRIVAL_MS = 500.0  # uncertainty of a time that no picture has
+Outputs = Callable[[str, int, int, int], list[Output]]
+Send = Callable[[dict[str, Any]], None]
+
+
+class Site:
+    """The lanes of a config's cameras, opened, changed and closed; each on its own.
+
+    Attributes:
+        lanes: one for each camera; the list stays the same object.
+        config: as it is applied.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        ledger: Ledger,
+        wake: threading.Event,
+        outputs: Outputs | None = None,
+        evidence: Evidence | None = None,
+    ) -> None:
+        """Begin without cameras.
+
+        Args:
+            segmenter: the model that they share.
+            ledger: keeps their events.
+            wake: set when a camera has something new.
+            outputs: what else a session writes, from camera, session, width and height.
+            evidence: keeps a picture of an event and says where.
+        """
+        self.lanes: list[Lane] = []
+        self.config = Config()
+        self._segmenter = segmenter
+        self._ledger = ledger
+        self._wake = wake
+        self._outputs = outputs
+        self._evidence = evidence
+        self._saved_s = time.monotonic()
+        self.on_event: Callable[[str, str], None] | None = None  # told camera and type of each
+
+    def apply(self, config: Config) -> None:
+        """Make the cameras those of a config; those that stay the same notice nothing.
+
+        Raises:
+            ConfigError: a class that the model does not know; nothing is changed then.
+        """
+        check_classes(config, self._segmenter.class_names)
+        old, self.config = self.config, config
+        for lane in list(self.lanes):
+            if lane.name not in config.cameras or _is_other(old, config, lane.name):
+                self._close(lane, "config_changed")
+        known = {lane.name: lane for lane in self.lanes}
+        for name in config.cameras:
+            if name not in known:
+                self._open(name)
+            elif old.cameras[name] != config.cameras[name]:
+                self._change(known[name], old)
+
+    def save(self, is_due: bool = False) -> None:
+        """Save what each camera needs to go on, now if `is_due`, else every few seconds."""
+        now_s = time.monotonic()
+        if is_due or now_s - self._saved_s >= SAVE_EVERY_S:
+            self._saved_s = now_s
+            for lane in self.lanes:
+                self._ledger.save_state(lane.name, lane.events.state())
+
+    def statuses(self) -> list[CameraStatus]:
+        """How each camera is."""
+        return [_status(lane) for lane in list(self.lanes)]
+
+    def close(self) -> None:
+        """Close all cameras; the first error is raised when all are.
+
+        Raises:
+            EdgeError: a result could not be finished.
+        """
+        failures = [self._close(lane, "stopped") for lane in list(self.lanes)]
+        for failure in failures:
+            if failure is not None:
+                raise failure
+
+    def _open(self, name: str) -> None:
+        """Open one camera. A recording that cannot be read is said and left out."""
+        camera = self.config.cameras[name]
+        try:
+            recording = None if is_live(camera.source) else open_source(camera.source)
+        except EdgeError as error:
+            log.error("%s: %s", name, error, extra={"camera": name})
+            return
+        key = None if recording is None else recording.content_key
+        geometry = build.geometry(self.config, name)
+        stream = self._ledger.open(name, key, geometry)
+        feed: Feed
+        if recording is None:
+            feed = open_live(
+                camera.source,
+                _live_settings(camera),
+                stream.session,
+                name,
+                self._wake.set,
+            )
+        else:
+            feed = RecordedFeed(recording)
+        provenance = {
+            "kind": build.kind_of(feed if recording is None else recording),
+            "session": stream.session,
+            "source_key": stream.source_key,
+            "width": 0,
+            "height": 0,
+            **build.model_provenance(self._segmenter),
+        }
+        encoder = build.encoder(self.config, name, provenance, Past(stream.totals, stream.seq))
+        events = EventsOutput(
+            encoder,
+            self._telling(name, self._ledger.sender(name, key, encoder)),
+            (),
+            self.config.snapshot_every_s,
+            stream.state,
+            self._evidence,
+        )
+        if recording is None:
+            now = _now()
+            events.start(now)
+            for rule_id, before in stream.resets.items():
+                events.send(encoder.counter_reset(rule_id, before, now))
+            for entered in stream.open_stays:
+                events.send(encoder.interrupted(entered, now))
+        self.lanes.append(Lane(name, feed, stream.session, self._beginning(name), events))
+
+    def _telling(self, name: str, send: Send) -> Send:
+        def sent(event: dict[str, Any]) -> None:
+            send(event)
+            if self.on_event is not None:
+                self.on_event(name, event["type"])
+
+        return sent
+
+    def _beginning(self, name: str) -> Callable[[int, int, int], Session]:
+        def begin(number: int, width: int, height: int) -> Session:
+            names = self._segmenter.class_names
+            return Session(
+                build.tracker(self.config, name, names),
+                build.counters(self.config, name, names, width, height),
+                (width, height),
+                build.camera_motion(self.config, name),
+                self._outputs(name, number, width, height) if self._outputs else [],
+            )
+
+        return begin
+
+    def _change(self, lane: Lane, old: Config) -> None:
+        """Other rules for a camera that goes on."""
+        before, after = old.cameras[lane.name].rules, self.config.cameras[lane.name].rules
+        self._ledger.flush()  # the books must know all that the old rules counted
+        geometry = build.geometry(self.config, lane.name)
+        stream = self._ledger.open(lane.name, None, geometry)
+        changed = {name for name in after if before.get(name) != after[name]}
+        begun = {name: stream.totals[name] for name in changed}
+        build.reconfigure(lane, old, self.config, self._segmenter.class_names, begun)
+        now = _now(lane.events.last)
+        lane.events.changed(now)
+        for rule_id, totals in stream.resets.items():
+            lane.events.send(lane.events.encoder.counter_reset(rule_id, totals, now))
+        log.info("%s: rules changed", lane.name, extra={"camera": lane.name})
+
+    def _close(self, lane: Lane, reason: str) -> EdgeError | None:
+        self.lanes.remove(lane)
+        self._ledger.save_state(lane.name, lane.events.state())
+        try:
+            lane.close(reason)
+        except EdgeError as error:
+            log.error("%s: %s", lane.name, error, extra={"camera": lane.name})
+            return error
+        return None
+
+
+def _live_settings(camera: Camera) -> LiveSettings:
+    """How a live source is read, as the config says."""
+    return LiveSettings(
+        transport=camera.transport,
+        open_timeout_s=camera.open_timeout_s,
+        read_timeout_s=camera.read_timeout_s,
+        frozen_s=camera.frozen_s or None,
+        black_s=camera.black_s or None,
+        max_fps=camera.max_fps,
+    )
+
+
+def _status(lane: Lane) -> CameraStatus:
+    stats = getattr(lane.feed, "stats", None)
+    if stats is None:  # a recording
+        state: CameraState = "connected"
+        return CameraStatus(lane.name, state, lane.number, lane.frames, lane.frames, 0, 0, 0, None)
+    age_s = None if stats.last_frame_s is None else time.monotonic() - stats.last_frame_s
+    state = "connected" if stats.connected else "lost" if stats.reason else "opening"
+    return CameraStatus(
+        name=lane.name,
+        state=state,
+        session=stats.session,
+        received=stats.received,
+        processed=lane.frames,
+        dropped=stats.dropped,
+        left_out=stats.left_out,
+        reconnects=stats.reconnects,
+        last_frame_age_s=age_s,
+        reason=stats.reason,
+    )
+
+
+def _is_other(old: Config, new: Config, name: str) -> bool:
+    """Whether a camera must be opened anew: all but its rules is as it was otherwise."""
+
+    def essence(config: Config) -> tuple[Any, ...]:
+        camera: Camera = config.cameras[name]
+        rest = camera.model_dump(exclude={"lines", "zones"})
+        return rest, config.tracker, config.counting, config.device_id, config.snapshot_every_s
+
+    is_recorded = not is_live(new.cameras[name].source)
+    return essence(old) != essence(new) or (is_recorded and old.cameras[name] != new.cameras[name])
+
+
+def _now(last: Stamp | None = None) -> Stamp:
+    """A moment that no frame belongs to, after the last one."""
+    wall = Wall(time.time(), "arrival", ARRIVAL_MS)
+    return Stamp(0, 0.0, wall) if last is None else replace(last, wall=wall)
+
+
+def state_folder(environment: Mapping[str, str], home: Path) -> Path:
+    """Where a journal lies by default: the service's folder, or the user's.
+
+    >>> state_folder({"STATE_DIRECTORY": "/var/lib/edgecount"}, Path("/root")).as_posix()
+    '/var/lib/edgecount'
+    >>> state_folder({}, Path("/home/me")).as_posix()
+    '/home/me/.local/state/edgecount'
+    """
+    if given := environment.get("STATE_DIRECTORY"):
+        return Path(given.partition(":")[0])
+    base = environment.get("XDG_STATE_HOME")
+    return (Path(base) if base else home / ".local" / "state") / "edgecount"
