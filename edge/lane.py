@@ -78,12 +78,24 @@ class Lane:
         self.session: Session | None = None
         self._begin = begin
         self._restored: Notice | None = None  # told with the first frame, which has the size
+        self._given = 0  # frames given out by `poll` and not taken yet
+        self._held: Notice | None = None  # it comes after them
 
     def poll(self) -> Frame | None:
-        """The next frame, if one is there; what happened to the source before it is said."""
-        while isinstance(item := self.feed.poll(), Notice):
+        """The next frame, if one is there; what happened to the source before it is said.
+
+        While a frame is with the model, what comes after it is held back.
+        """
+        while True:
+            item = self._held or self.feed.poll()
+            self._held = None
+            if not isinstance(item, Notice):
+                self._given += item is not None
+                return item
+            if self._given:
+                self._held = item
+                return None
             self._note(item)
-        return item
 
     def take(self, frame: Frame, instances: Instances) -> None:
         """Track and count what was seen in one frame.
@@ -91,6 +103,7 @@ class Lane:
         Raises:
             SinkError: a result cannot be written.
         """
+        self._given -= 1
         height, width = frame.image.shape[:2]
         if self.session is None:
             self.session = self._begin(self.number, width, height)
@@ -117,7 +130,10 @@ class Lane:
             EdgeError: a result cannot be finished; the events are sent all the same.
         """
         self.feed.close()
+        held, self._held = self._held, None
         try:
+            if held is not None:
+                self._note(held)
             self._end_session(reason)
         finally:
             self.events.close()

@@ -90,6 +90,8 @@ def evidence(config: Config, class_names: Sequence[str]) -> tuple[EvidenceFolder
             return None
         day = str(event["time"].get("utc", "recorded"))[:10]
         x1, y1, x2, y2 = event["object"]["bbox"]
-        return folder.save(event["event_id"], day, step.image, (x1, y1, x2, y2), step.instances, people)
+        return folder.save(
+            event["event_id"], day, step.image, (x1, y1, x2, y2), step.instances, people
+        )
 
     return folder, keep

@@ -67,6 +67,7 @@ class Site:
         self._evidence = evidence
         self._saved_s = time.monotonic()
         self.on_event: Callable[[str, str], None] | None = None  # told camera and type of each
+        self.on_gone: Callable[[str], None] | None = None  # told the camera
 
     def apply(self, config: Config) -> None:
         """Make the cameras those of a config; those that stay the same notice nothing.
@@ -79,6 +80,8 @@ class Site:
         for lane in list(self.lanes):
             if lane.name not in config.cameras or _is_other(old, config, lane.name):
                 self._close(lane, "config_changed")
+                if lane.name not in config.cameras and self.on_gone is not None:
+                    self.on_gone(lane.name)
         known = {lane.name: lane for lane in self.lanes}
         for name in config.cameras:
             if name not in known:

@@ -82,6 +82,8 @@ def lane_of(feed, sent, past=None, config=CONFIG) -> Lane:
 
 def play(lane: Lane, found) -> None:
     for frame, instances in found:
+        lane.feed.items.insert(0, frame)
+        assert lane.poll() is frame
         lane.take(frame, instances)
 
 
@@ -133,6 +135,18 @@ def test_an_outage_ends_stays_and_totals_go_on_at_another_size():
 
 def larger_walker() -> Actor:
     return Actor(PERSON, 40, 120, ((0.0, 40.0, 400.0), (4.0, 600.0, 400.0)))
+
+
+def test_what_comes_after_a_frame_waits_until_that_is_counted():
+    sent = []
+    [(first, instances), (second, _)] = seen(0.0, 0.2)
+    lane = lane_of(Script(first, lost(0.1, 1), restored(6.0, 1), second), sent)
+    assert lane.poll() is first
+    assert lane.poll() is None  # the model is still at work on the first
+    lane.take(first, instances)
+    assert lane.poll() is second
+    lane.take(second, instances)
+    assert checked(sent) == ["started", "source_lost", "source_restored"]
 
 
 def test_totals_of_a_journal_go_on_and_say_since_when():

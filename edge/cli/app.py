@@ -10,7 +10,7 @@ import cv2
 import typer
 
 import edge
-from edge.cli import bench, check, doctor, inspect, models, run, schema, track
+from edge.cli import bench, check, doctor, events, inspect, models, run, schema, track
 from edge.cli import eval as evaluation
 from edge.cli.eval_output import OptionalJson
 from edge.cli.heap import keep_freed_memory
@@ -31,6 +31,7 @@ app.add_typer(evaluation.app, name="eval")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
+app.add_typer(events.app, name="events")
 app.command("schema")(schema.schema)
 
 

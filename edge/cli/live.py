@@ -28,7 +28,7 @@ from edge.web.status import EvidenceStatus, Status
 
 log = logging.getLogger("edge.run")
 
-FINISH_S = 3.0  # for writing and delivering what is left; a service is killed after some more
+FINISH_S = 2.0  # for writing and delivering what is left; a service is killed after some more
 LOOK_EVERY_S = 2.0  # at the config file, with --watch
 SAY_EVERY_S = 60.0
 
@@ -82,7 +82,7 @@ def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked)
         pictures = receivers.evidence(config, segmenter.class_names)
         folder, keep = pictures or (None, None)
         if folder is not None:
-            finish.callback(folder.close)
+            finish.callback(folder.close, 1.0)
         site = Site(segmenter, ledger, asked.wake, wishes.outputs, keep)
         finish.callback(site.close)
         routine = _Routine(site, ledger, wishes, asked)
@@ -212,8 +212,9 @@ def _serve(
         metrics,
         lambda: time.monotonic() - routine.turned_s,
     )
-    finish.callback(server.close, 2.0)
+    finish.callback(server.close, 1.0)
     routine.site.on_event = metrics.event
+    routine.site.on_gone = metrics.forget
     log.info("health and metrics on %s", config.web.listen)
     return metrics.frame
 

@@ -124,8 +124,16 @@ def run(  # noqa: PLR0913
         asked.on_signals()
         level = "warning" if quiet else config.log.level
         start_logging(config.log.format, level, secrets)
+        known = set(secrets)
+
+        def load_again() -> Config:
+            config, secrets = load()
+            known.update(secrets)
+            start_logging(config.log.format, level, known)
+            return config
+
         wishes = Wishes(
-            load=lambda: load()[0],
+            load=load_again,
             files=(config_file,) if watch and config_file else (),
             journal=journal,
             direct=direct_sink(config, events),

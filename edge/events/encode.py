@@ -129,7 +129,9 @@ class Encoder:
 
     def stopped(self, stamp: Stamp, totals: Mapping[str, Totals]) -> dict[str, Any]:
         """`stopped`: the final totals by rule id. `stamp` is that of the last frame."""
-        encoded = self._envelope.opened("stopped", self._run_id("stopped"), time_of(stamp))
+        # An interrupted run stops elsewhere than one that comes to the end.
+        at = [rounded(stamp.media_s, MEDIA_S)]
+        encoded = self._envelope.opened("stopped", self._run_id("stopped", at), time_of(stamp))
         encoded["counts"] = [
             {"rule_id": rule_id, "count": count_of(self._tallies.of(rule_id, totals[rule_id]), 0)}
             for rule_id in self._rules
@@ -315,11 +317,11 @@ class Encoder:
         uid = self._envelope.track_uid(track_id)
         return hash_of([*self._origin(), rule.id, rule.geometry_hash, uid, kind, ordinal])
 
-    def _run_id(self, kind: str) -> str:
+    def _run_id(self, kind: str, at: Sequence[float] = ()) -> str:
         source = self._source
         rules = [[rule.id, rule.geometry_hash] for rule in self._rules.values()]
         what = [source.source_key, source.id, source.session, kind, rules]
-        return hash_of([self._envelope.device.id, *what, self._config_rev])
+        return hash_of([self._envelope.device.id, *what, self._config_rev, *at])
 
 
 def _what(event: CountEvent, kind: str) -> tuple[str, int, str]:

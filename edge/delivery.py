@@ -1,0 +1,306 @@
+"""Brings events from the journal to one sink, at least once and in order, whatever it does.
+
+The journal remembers how far each sink has come. A receiver that is away, slow or refuses holds
+up its own thread only.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Protocol
+
+from edge.errors import SinkError
+from edge.events.rows import Row
+from edge.sinks.failure import NotDelivered
+
+log = logging.getLogger("edge.sink")
+
+IDLE_S = 1.0  # between two looks at the journal and the connection if nobody calls `wake`
+PATIENCE_S = 600.0  # a sink must fail so long before old events are given up: it may just boot
+CLOCK_WAS_SET = 1.6e9  # Unix seconds; before, a device had no time yet
+
+
+class Sink(Protocol):
+    """A receiver of lines, as in edge/sinks."""
+
+    def send(self, lines: Sequence[str]) -> None:
+        """Return when the receiver surely has all; no lines: see to the connection only.
+
+        Raises:
+            SinkError: It may not have all; NotDelivered says more.
+        """
+
+    def close(self) -> None:
+        """End the connection."""
+
+
+class Journal(Protocol):
+    """What a delivery needs of the journal; all raise SinkError."""
+
+    @property
+    def newest(self) -> int:
+        """Position of the newest event."""
+
+    def after(self, position: int, limit: int) -> list[Row]:
+        """Up to `limit` events after a position, in order."""
+
+    def position(self, sink: str) -> int:
+        """Up to where a sink has everything."""
+
+    def delivered(self, sink: str, position: int) -> None:
+        """Note that a sink has everything up to a position."""
+
+    def dead_letter(self, sink: str, rows: Sequence[Row], reason: str) -> None:
+        """Set aside events that a sink gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds to wait after a failure: doubled with each one more, first again after success."""
+
+    first_s: float = 1.0
+    longest_s: float = 60.0
+
+    def after(self, failures: int, asked_s: float = 0.0) -> float:
+        """What to wait after so many failures in a row, if the receiver asks for `asked_s`.
+
+        >>> [Pace().after(failures) for failures in (1, 2, 3, 7, 10_000)]
+        [1.0, 2.0, 4.0, 60.0, 60.0]
+        >>> Pace().after(1, asked_s=20.0), Pace().after(1, asked_s=86_400.0)
+        (20.0, 60.0)
+        """
+        doubled_s = self.first_s * 2.0 ** min(max(failures, 1) - 1, 64)
+        return min(max(doubled_s, asked_s), self.longest_s)
+
+
+class Delivery:
+    """A thread that sends a sink what it does not have yet, and notes in the journal what it has.
+
+    A batch that fails is made smaller, and larger again with each success, so that one event
+    that is refused, or a receiver too slow for so many, does not hold up the others. Order is
+    kept: nothing overtakes an event that is refused, until that is old enough to be set aside.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sink: Sink,
+        journal: Journal,
+        batch_size: int = 100,
+        dead_letter_s: float | None = None,
+        pace: Pace = Pace(),
+    ) -> None:
+        """Begin to deliver.
+
+        Args:
+            name: Of the sink, in the journal and the log.
+            sink: The receiver; the delivery closes it.
+            journal: Where events come from.
+            batch_size: Most events at once.
+            dead_letter_s: Age, seconds, at which an event that cannot be delivered is set aside;
+                None: never.
+            pace: How long to wait after failures.
+        """
+        self.name = name
+        self.failures = 0  # since the beginning
+        self.dead_letters = 0
+        self.last_error = ""  # of the present failure; "" while all is well
+        self._sink, self._journal, self._pace = sink, journal, pace
+        self._batch_size, self._dead_letter_s = batch_size, dead_letter_s
+        self._limit = batch_size
+        self._position: int | None = None  # all up to here is delivered; None: not read yet
+        self._saved = 0
+        self._front: Row | None = None  # the oldest that waits
+        self._in_a_row = 0  # failures without success
+        self._failing_since_s = 0.0  # monotonic, if there are any
+        self._condition = threading.Condition()
+        self._woken = False
+        self._end_by_s: float | None = None  # monotonic, once `close` is called
+        self._thread = threading.Thread(target=self._work, name=f"edge-sink-{name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def lag(self) -> int:
+        """How many events the sink does not have yet."""
+        try:
+            return max(0, self._journal.newest - (self._position or 0))
+        except SinkError:
+            return 0
+
+    @property
+    def oldest_waiting_s(self) -> float:
+        """Age in seconds of the oldest event that the sink does not have; 0 if it has all."""
+        front = self._front
+        return 0.0 if front is None else max(0.0, time.time() - front.received_unix_s)
+
+    @property
+    def failing_s(self) -> float:
+        """For how many seconds nothing could be delivered; 0 if the last try succeeded."""
+        return time.monotonic() - self._failing_since_s if self._in_a_row else 0.0
+
+    def wake(self) -> None:
+        """Say that the journal has something new. Never waits; does not shorten a back-off."""
+        with self._condition:
+            self._woken = True
+            self._condition.notify()
+
+    def close(self, timeout_s: float = 5.0) -> bool:
+        """Deliver what waits, if the sink takes it at once, and end.
+
+        Args:
+            timeout_s: How long to wait. A send that still hangs then is left alone: its events
+                stay in the journal, and its thread ends with the program or the send.
+
+        Returns:
+            Whether the sink has everything.
+        """
+        return close_all([self], timeout_s)
+
+    def _ask_to_end(self, by_s: float) -> None:
+        with self._condition:
+            self._end_by_s = by_s
+            self._condition.notify()
+
+    def _joined(self, by_s: float) -> bool:
+        self._thread.join(max(0.0, by_s - time.monotonic()))
+        if self._thread.is_alive():
+            log.warning(
+                "sink %s: still busy; what it does not have stays in the journal", self.name
+            )
+            return False
+        return self._front is None and not self._in_a_row
+
+    # The thread
+
+    def _work(self) -> None:
+        try:
+            while not self._is_at_end():
+                wait_s = self._turn()
+                self._pause(wait_s)
+        finally:
+            try:
+                self._sink.close()
+            except Exception as error:
+                log.warning("sink %s: not closed properly: %s", self.name, error)
+
+    def _turn(self) -> float:
+        """One try; seconds until the next."""
+        rows: list[Row] = []
+        with self._condition:
+            self._woken = False
+        try:
+            if self._position is None:
+                self._position = self._saved = self._journal.position(self.name)
+            newest = self._journal.newest
+            rows = self._journal.after(self._position, self._limit)
+            self._front = rows[0] if rows else None
+            self._sink.send([row.line for row in rows])
+            self._advance(rows[-1].position if rows else max(newest, self._position))
+        except Exception as error:
+            return self._failed(error, rows)
+        self._limit = min(self._batch_size, self._limit * 2)
+        self._succeeded()
+        return 0.0 if rows else IDLE_S
+
+    def _succeeded(self) -> None:
+        if self._in_a_row:
+            log.info("sink %s: delivers again after %.0f s", self.name, self.failing_s)
+        self._in_a_row = 0
+        self.last_error = ""
+
+    def _failed(self, error: Exception, rows: list[Row]) -> float:
+        """Draw the conclusions; seconds until the next try."""
+        if not isinstance(error, SinkError):  # a mistake of ours must not end the thread
+            log.error("sink %s: unexpected error", self.name, exc_info=error)
+        known = error if isinstance(error, NotDelivered) else NotDelivered(str(error), "away")
+        if known.sent:
+            self._advance(rows[known.sent - 1].position)
+            self._in_a_row = 0
+            rows = rows[known.sent :]
+        if not self._in_a_row:
+            self._failing_since_s = time.monotonic()
+        self._in_a_row += 1
+        self.failures += 1
+        self.last_error = str(error) or type(error).__name__
+        self._front = rows[0] if rows else None
+        self._limit = max(1, min(self._limit, len(rows) or self._limit) // 2)
+        if known.cause == "content" and len(rows) > 1:
+            return 0.0  # with fewer, at once
+        if self._gave_up(rows, known):
+            return 0.0
+        wait_s = self._pace.after(self._in_a_row, known.retry_after_s)
+        level = logging.WARNING if known.cause == "away" else logging.ERROR
+        log.log(level, "sink %s: %s; next try in %g s", self.name, self.last_error, wait_s)
+        return wait_s
+
+    def _gave_up(self, rows: list[Row], error: NotDelivered) -> bool:
+        """Set aside what is too old; whether that lets the next event be tried."""
+        limit_s = self._dead_letter_s
+        if limit_s is None or not rows or self.failing_s < min(limit_s, PATIENCE_S):
+            return False
+        old = self._too_old(rows, limit_s)
+        while old:
+            try:
+                self._journal.dead_letter(self.name, old, str(error))
+                self._advance(old[-1].position)
+                self.dead_letters += len(old)
+                log.error(
+                    "sink %s: gave up %d events older than %g s, event_id %s to %s: %s",
+                    *(self.name, len(old), limit_s, old[0].event_id, old[-1].event_id, error),
+                )
+                if error.cause == "content":
+                    return True
+                # Nothing is taken at all: what is as old would only fail as well.
+                page = self._journal.after(old[-1].position, self._batch_size)
+                self._front = page[0] if page else None
+                old = self._too_old(page, limit_s)
+            except SinkError as trouble:
+                log.error("sink %s: cannot set aside what it refuses: %s", self.name, trouble)
+                return False
+        return False
+
+    def _too_old(self, rows: Iterable[Row], limit_s: float) -> list[Row]:
+        now = time.time()
+
+        def is_old(row: Row) -> bool:
+            has_time = row.received_unix_s > CLOCK_WAS_SET
+            return (now - row.received_unix_s if has_time else self.failing_s) >= limit_s
+
+        return list(takewhile(is_old, rows))
+
+    def _advance(self, position: int) -> None:
+        """Everything up to `position` is delivered, which the journal may learn later."""
+        self._position = position
+        if position == self._saved:
+            return
+        try:
+            self._journal.delivered(self.name, position)
+            self._saved = position
+        except SinkError as error:  # the disk is full: after a crash some events come again
+            log.warning("sink %s: its position is not noted: %s", self.name, error)
+
+    def _pause(self, wait_s: float) -> None:
+        is_idle = not self._in_a_row
+        with self._condition:
+            self._condition.wait_for(
+                lambda: self._end_by_s is not None or (is_idle and self._woken), wait_s
+            )
+
+    def _is_at_end(self) -> bool:
+        if self._end_by_s is None:
+            return False
+        has_all = self._front is None and self._position is not None and self.lag == 0
+        return has_all or bool(self._in_a_row) or time.monotonic() >= self._end_by_s
+
+
+def close_all(deliveries: Sequence[Delivery], timeout_s: float = 5.0) -> bool:
+    """Close several at the same time, within `timeout_s` seconds together; as `Delivery.close`."""
+    by_s = time.monotonic() + timeout_s
+    for delivery in deliveries:
+        delivery._ask_to_end(by_s)
+    return all([delivery._joined(by_s) for delivery in deliveries])
