@@ -98,13 +98,46 @@ class Ledger:
         now_utc_s = time.time() if source_key is None else None
         return self.journal.stream(source_id, source_key, geometry, now_utc_s)
 
+    def open_recording(
+        self, source_id: str, source_key: str, geometry: Mapping[str, str], seen_by: str
+    ) -> None:
+        """Begin to count a recording, perhaps again; events that are already there are ignored.
+
+        Args:
+            source_id: name of the camera.
+            source_key: content key of the recording.
+            geometry: fingerprint of the geometry of each rule.
+            seen_by: fingerprint of what sees and tracks; with another one, other tracks would get
+                the ids of these.
+
+        Raises:
+            SinkError: it was counted by something else before, or the journal cannot be written.
+        """
+        stream = self.open(source_id, source_key, geometry)
+        before = (stream.state or {}).get("seen_by", seen_by)
+        if before != seen_by:
+            raise SinkError(
+                f"{self.journal.path}: expected the model and settings with which '{source_id}' "
+                f"was counted into this journal before, got others; use another journal"
+            )
+        self._writer.save_state(source_id, source_key, {"seen_by": seen_by})
+
     def sender(
-        self, source_id: str, source_key: str | None, encoder: Encoder
+        self,
+        source_id: str,
+        source_key: str | None,
+        encoder: Encoder,
+        most_waiting: int | None = None,
     ) -> Callable[[dict[str, Any]], None]:
-        """What takes the events of a source; it never waits."""
+        """What takes the events of a source.
+
+        It never waits, unless `most_waiting` events do: a recording can wait, a camera cannot.
+        """
         self._encoders[source_id] = encoder
 
         def send(event: dict[str, Any]) -> None:
+            while most_waiting is not None and self._writer.waiting >= most_waiting:
+                self._writer.flush(1.0)
             self._writer.put(Entry(source_id, source_key, event, dumps(event)))
 
         return send

@@ -19,9 +19,7 @@ from edge.ledger import Ledger
 from edge.outputs import EventsOutput, Output
 from edge.receivers import Evidence
 from edge.segment import Segmenter
-from edge.sources import RecordedFeed, open_source
-from edge.sources.draft_live import LiveSource as open_live
-from edge.sources.draft_pictures import LiveSettings, is_live
+from edge.sources import LiveSettings, RecordedFeed, check_live, is_live, open_live, open_source
 from edge.types import Stamp, Wall
 from edge.web.status import CameraState, CameraStatus
 
@@ -74,8 +72,12 @@ class Site:
 
         Raises:
             ConfigError: a class that the model does not know; nothing is changed then.
+            SourceError: a kind of camera that cannot be read here; likewise.
         """
         check_classes(config, self._segmenter.class_names)
+        for camera in config.cameras.values():
+            if is_live(camera.source):
+                check_live(camera.source)
         old, self.config = self.config, config
         for lane in list(self.lanes):
             if lane.name not in config.cameras or _is_other(old, config, lane.name):
@@ -184,7 +186,11 @@ class Site:
     def _change(self, lane: Lane, old: Config) -> None:
         """Other rules for a camera that goes on."""
         before, after = old.cameras[lane.name].rules, self.config.cameras[lane.name].rules
-        self._ledger.flush()  # the books must know all that the old rules counted
+        if not self._ledger.flush():  # the books must know all that the old rules counted
+            log.error("%s: rules not changed, the journal cannot be written", lane.name)
+            kept = {**self.config.cameras, lane.name: old.cameras[lane.name]}
+            self.config = self.config.model_copy(update={"cameras": kept})
+            return
         geometry = build.geometry(self.config, lane.name)
         stream = self._ledger.open(lane.name, None, geometry)
         changed = {name for name in after if before.get(name) != after[name]}

@@ -19,9 +19,12 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from edge.types import Notice
 
 HERE = Path(__file__).parent
 CLIP = HERE / "data" / "people.mp4"
@@ -193,3 +196,55 @@ def _shut(*sockets: socket.socket) -> None:
     for one in sockets:
         with contextlib.suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
+
+
+def items(source: Any) -> list[Any]:
+    """What a live source has now."""
+    got = []
+    while (item := source.poll()) is not None:
+        got.append(item)
+    return got
+
+
+def until(source: Any, is_done: Callable[[list[Any]], object], timeout_s: float = 30) -> list[Any]:
+    """All that a live source gives until it is so.
+
+    Raises:
+        AssertionError: it is not, after `timeout_s`.
+    """
+    got: list[Any] = []
+
+    def look() -> object:
+        got.extend(items(source))
+        return is_done(got)
+
+    wait_for(look, timeout_s, lambda: f"{[_short(item) for item in got[-8:]]} {source.stats}")
+    return got
+
+
+def frames_of(count: int) -> Callable[[list[Any]], bool]:
+    """Whether so many frames have come since the last notice."""
+
+    def is_done(got: list[Any]) -> bool:
+        last = got[-count:]
+        return len(last) == count and not any(isinstance(item, Notice) for item in last)
+
+    return is_done
+
+
+def wait_for(
+    is_done: Callable[[], object], timeout_s: float = 30, say: Callable[[], str] = lambda: ""
+) -> None:
+    """Wait until it is so.
+
+    Raises:
+        AssertionError: it is not, after `timeout_s`.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    while not is_done():
+        assert time.monotonic() < deadline_s, f"not so after {timeout_s} s: {say()}"
+        time.sleep(0.005)
+
+
+def _short(item: Any) -> Any:
+    return item if isinstance(item, Notice) else item.stamp

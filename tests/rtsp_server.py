@@ -191,7 +191,7 @@ def main() -> None:
     server.get_mount_points().add_factory("/clip", factory)
     if server.attach(None) == 0:
         raise SystemExit(f"port {given.port}: expected a free one, got it taken")
-    print("ready", server.get_bound_port(), flush=True)
+    print("ready", server.get_bound_port(), flush=True)  # noqa: T201
     GLib.MainLoop().run()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from edge import build, pipeline
 from edge.cli.live import close_ledger, journal_path
 from edge.cli.report import ProgressOutput, console, totals_table, warn
-from edge.config import Config
+from edge.config import Config, tracks_rev
 from edge.delivery import Sink
 from edge.errors import ConfigError
 from edge.ledger import Ledger
@@ -31,6 +31,7 @@ from edge.sinks.video import VideoSink
 from edge.sources import open_source
 
 LIVE_FPS = 15.0  # nominal rate of annotated videos of cameras; their times are exact
+MOST_WAITING = 10_000  # events in memory while the journal's disk is full
 DELIVER_S = 30.0  # how long a finished recording waits for receivers
 
 
@@ -141,8 +142,10 @@ def _count(
         provenance = build.provenance(camera, source, segmenter)
         encoder = build.encoder(config, camera, provenance)
         if isinstance(keeps, Ledger):
-            keeps.open(camera, source.content_key, build.geometry(config, camera))
-            send = keeps.sender(camera, source.content_key, encoder)
+            key, geometry = source.content_key, build.geometry(config, camera)
+            seen_by = tracks_rev(config, camera, segmenter.session.file.sha256)
+            keeps.open_recording(camera, key, geometry, seen_by)
+            send = keeps.sender(camera, key, encoder, MOST_WAITING)
         else:
             send = lines_to(keeps())
         events = EventsOutput(encoder, send, counters, config.snapshot_every_s)

@@ -27,7 +27,7 @@ from edge.cli.recorded import Results, direct_sink, run_recorded, session_output
 from edge.config import Config, with_model
 from edge.errors import ConfigError
 from edge.sinks.tracks import format_of, tracks_format
-from edge.sources.draft_pictures import is_live
+from edge.sources import is_live
 
 EXAMPLE = "Example: edge run street.mp4 --line gate=0.5,0,0.5,1 --save-video counted.mp4"
 

@@ -23,7 +23,7 @@ from edge.config.options import (
     parse_zone_option,
     with_model,
 )
-from edge.config.revision import config_rev, geometry_hash
+from edge.config.revision import config_rev, geometry_hash, tracks_rev
 from edge.config.rules import Camera, Line, Zone, check_rule_classes, check_rule_names
 from edge.config.secrets import Secrets, written_out
 from edge.config.section import Section
@@ -67,6 +67,7 @@ __all__ = [
     "parse_zone_option",
     "paths_cross",
     "segments_meet",
+    "tracks_rev",
     "with_model",
     "written_out",
 ]

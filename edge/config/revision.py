@@ -39,6 +39,20 @@ def config_rev(config: Config, camera: str) -> str:
     )
 
 
+def tracks_rev(config: Config, camera: str, model_sha256: str) -> str:
+    """16 hexadecimal digits that change with all that decides a camera's tracks."""
+    chosen, model = config.cameras[camera], config.model
+    return _digest(
+        {
+            "classes": sorted(chosen.classes) if chosen.classes is not None else None,
+            "moves": chosen.moves,
+            "tracker": config.tracker.model_dump(),
+            "counting": config.counting.model_dump(),
+            "model": [model_sha256, model.input_size, model.min_score, model.nms_iou],
+        }
+    )
+
+
 def geometry_hash(rule: Line | Zone) -> str:
     """16 hexadecimal digits that change when the line or polygon is moved, and only then."""
     return _digest(_geometry(rule))

@@ -1,25 +1,44 @@
-"""Where frames come from: recorded video, folders of pictures, recorded detections.
+"""Where frames come from: recorded video, folders of pictures, recorded detections, cameras.
 
-Each source gives frames of one size, that of its first: what is larger or smaller it scales and
-counts in `warnings`, or refuses. Rules, which are shares of the frame, and tracks rely on it.
+A recording gives frames of one size, that of its first: what is larger or smaller it scales and
+counts in `warnings`, or refuses. A camera that changes its size begins a new session. Rules, which
+are shares of the frame, and tracks rely on it.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.errors import SourceError
+from edge.sources.address import is_live, kind_of, masked
 from edge.sources.faults import Faults
 from edge.sources.feed import PacedFeed, RecordedFeed
 from edge.sources.file import VideoFile
 from edge.sources.folder import ImageFolder
+from edge.sources.gstreamer import check_gstreamer
+from edge.sources.live import LiveSource
+from edge.sources.settings import LiveSettings, LiveStats
 
-__all__ = ["Faults", "ImageFolder", "PacedFeed", "RecordedFeed", "VideoFile", "masked", "open_source"]
+__all__ = [
+    "Faults",
+    "ImageFolder",
+    "LiveSettings",
+    "LiveSource",
+    "LiveStats",
+    "PacedFeed",
+    "RecordedFeed",
+    "VideoFile",
+    "check_live",
+    "is_live",
+    "masked",
+    "open_live",
+    "open_source",
+]
 
 
 def open_source(text: str) -> VideoFile | ImageFolder:
-    """The source that a command line or config names.
+    """The recording that a command line or config names.
 
     Raises:
         SourceError: It does not exist, cannot be read, or is a live camera.
@@ -27,28 +46,42 @@ def open_source(text: str) -> VideoFile | ImageFolder:
     path = Path(text)
     if path.is_dir():
         return ImageFolder(path)
-    if path.exists():
-        return VideoFile(path)
-    if re.match(r"gst:|[a-z][a-z0-9+.-]*://|[0-9]+$", text, re.IGNORECASE):
+    if is_live(text):
         raise SourceError(
-            f"{masked(text)}: live cameras are not supported yet; "
-            f"give a file or a folder of pictures"
+            f"{masked(text)}: expected a file or a folder of pictures, got a live camera; "
+            f"count it with `edge run`"
         )
     return VideoFile(path)
 
 
-def masked(source: str) -> str:
-    """A source without its secrets, for messages and logs.
+def check_live(text: str) -> None:
+    """Refuse a kind of camera that cannot be read here, without opening it.
 
-    User, password and the values of a query are replaced, wherever they stand in `source`.
-
-    >>> masked("rtsp://admin:p@ss@10.0.0.5:554/ch1?token=abc&sub=1")
-    'rtsp://***@10.0.0.5:554/ch1?token=***&sub=***'
-    >>> masked("clips/door.mp4")
-    'clips/door.mp4'
+    Raises:
+        SourceError: No such kind of camera, or this OpenCV has no GStreamer.
     """
-    if "://" not in source:
-        return source
-    # Greedy: a password may hold / and @ itself.
-    without_user = re.sub(r"://[^\s\"']*@", "://***@", source)
-    return re.sub(r"([?&][^=&\s]+=)[^&\s\"']+", r"\1***", without_user)
+    if kind_of(text) == "gst":
+        check_gstreamer()
+
+
+def open_live(
+    text: str,
+    settings: LiveSettings,
+    session: int = 1,
+    name: str = "",
+    on_ready: Callable[[], None] | None = None,
+) -> LiveSource:
+    """The camera that a command line or config names; it is opened on a thread of its own.
+
+    Args:
+        text: `rtsp://`, `http://`, the number of a device, or `gst:PIPELINE`.
+        settings: time-outs and limits.
+        session: number of its first session.
+        name: of the camera, for messages.
+        on_ready: called on the camera's thread whenever `poll` has something new.
+
+    Raises:
+        SourceError: No such kind of camera, or this OpenCV has no GStreamer. One that cannot be
+            reached is no error: it is lost until it can.
+    """
+    return LiveSource(text, settings, session, name, on_ready)

@@ -47,18 +47,31 @@ class PacedFeed:
     Attributes:
         ended: always False.
         dropped: frames so far.
+        fps: frames a second.
     """
 
     def __init__(
         self,
         reopen: Callable[[], VideoFile | ImageFolder],
+        fps: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with the first frame; the first `poll` starts the clock."""
+        """Open the recording; `start` or the first `poll` starts the clock.
+
+        Args:
+            reopen: opens the recording, once for each round.
+            fps: frames a second; None: as recorded.
+            clock: seconds, as `Frame.arrived_s` has them.
+
+        Raises:
+            SourceError: the recording cannot be read.
+        """
         self.ended = False
         self.dropped = 0
         self._reopen = reopen
         self._source = reopen()
+        self.fps = fps or self._source.fps
+        self._stretch = self._source.fps / self.fps
         self._clock = clock
         self._began_s: float | None = None  # when media time was 0
         self._shift_s = 0.0  # media time at which this round began
@@ -66,33 +79,42 @@ class PacedFeed:
         self._next: Frame | None = None
         self._last_s = 0.0
 
+    @property
+    def due_s(self) -> float:
+        """When the next frame is due, by the clock."""
+        return self.start() + self.ahead.stamp.media_s
+
+    def start(self, at_s: float | None = None) -> float:
+        """Let the first frame be due at `at_s`; None: now, unless it is started. When it was."""
+        if self._began_s is None:
+            self._began_s = self._clock() if at_s is None else at_s
+        return self._began_s
+
     def poll(self) -> Frame | Notice | None:
         """The newest frame that is due, if it was not given before."""
-        if self._began_s is None:
-            self._began_s = self._clock()
-        now_s = self._clock() - self._began_s
+        began_s = self.start()
+        now_s = self._clock() - began_s
         due: Frame | None = None
-        while (ahead := self._ahead()).stamp.media_s <= now_s:
+        while (ahead := self.ahead).stamp.media_s <= now_s:
             self.dropped += due is not None
             due, self._next = ahead, None
-        return due
+        return due and replace(due, arrived_s=began_s + due.stamp.media_s)
 
     def close(self) -> None:
         """Stop reading."""
         self._source.close()
 
-    def _ahead(self) -> Frame:
-        """The frame that comes next, read once."""
+    @property
+    def ahead(self) -> Frame:
+        """The next frame, whenever it is due; read once."""
         if self._next is None:
             frame = next(self._source, None)
             if frame is None:
                 self._source.close()
                 self._source = self._reopen()
                 frame = next(self._source)
-                self._shift_s = self._last_s + 1 / self._source.fps
-            self._last_s = frame.stamp.media_s + self._shift_s
-            stamp = Stamp(self._number, self._last_s)
+                self._shift_s = self._last_s + 1 / self.fps
+            self._last_s = frame.stamp.media_s * self._stretch + self._shift_s
+            self._next = replace(frame, stamp=Stamp(self._number, self._last_s))
             self._number += 1
-            arrived_s = (self._began_s or 0.0) + self._last_s
-            self._next = replace(frame, stamp=stamp, arrived_s=arrived_s)
         return self._next

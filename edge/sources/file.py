@@ -15,7 +15,6 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
-from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -24,8 +23,9 @@ from av.video.stream import VideoStream
 from edge.errors import SourceError
 from edge.sources.clock import MediaClock
 from edge.sources.faults import Faults
+from edge.sources.orientation import display_matrix, oriented
 from edge.sources.prefetch import Prefetch
-from edge.types import I32, U8, Frame, Stamp
+from edge.types import U8, Frame, Stamp
 
 USUAL_FPS = Fraction(25)  # where a file names no rate and no times
 PROBE_PACKETS = 1000  # a file whose first this many packets hold no picture is refused
@@ -85,7 +85,7 @@ class VideoFile:
             raise SourceError(f"{self.path}: expected a video file, got no picture that decodes")
         _, picture = first
         self._coded_wh = picture.width, picture.height
-        self._matrix = _display_matrix(picture)
+        self._matrix = display_matrix(picture)
         self.height, self.width = self._bgr(picture).shape[:2]
         self._frames = self._stamped(chain([first], pictures))
 
@@ -189,26 +189,6 @@ class VideoFile:
         return oriented(image, self._matrix)
 
 
-def oriented(image: U8, matrix: I32) -> U8:
-    """The picture as it is meant to be seen: turned and mirrored by a display matrix.
-
-    Args:
-        image: (H, W, 3) as coded.
-        matrix: int32 (2, 2) as in ISO 14496-12: coded (x, y) is shown at (x, y) @ matrix, up
-            to a shift. Its four right angles and their mirror images count, any other is
-            taken for the nearest.
-
-    >>> oriented(np.array([[[1], [2]]], np.uint8), np.array([[0, 1], [-1, 0]], np.int32)).tolist()
-    [[[1]], [[2]]]
-    """
-    (xx, xy), (yx, yy) = matrix.tolist()
-    if abs(xy) + abs(yx) > abs(xx) + abs(yy):
-        image, xx, yy = np.ascontiguousarray(image.swapaxes(0, 1)), yx, xy
-    if xx < 0:
-        image = np.ascontiguousarray(image[:, ::-1])
-    return np.ascontiguousarray(image[::-1]) if yy < 0 else image
-
-
 def content_key(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's size, first and last MiB.
 
@@ -274,19 +254,6 @@ def _check_file(path: Path) -> None:
     except OSError as error:
         got = (error.strerror or str(error)).lower()
     raise SourceError(f"{path}: expected a video file, got {got}")
-
-
-def _display_matrix(picture: VideoFrame) -> I32:
-    """The upper left 2 x 2 of the picture's display matrix; the identity if it has none."""
-    found = picture.side_data.get("DISPLAYMATRIX")
-    if isinstance(found, SideData):
-        matrix = np.frombuffer(bytes(found), np.int32, 9).reshape(3, 3)[:2, :2]
-        if matrix.any():
-            return matrix
-    return _UPRIGHT
-
-
-_UPRIGHT: I32 = np.eye(2, dtype=np.int32)
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:

@@ -13,7 +13,7 @@ from receiver import Receiver
 
 from edge.events.journal import Journal
 
-FRAMES = 2400
+FRAMES = 1440
 CROSSINGS = 2 * FRAMES // 48  # the square passes the middle twice in 48 frames
 
 
@@ -56,11 +56,18 @@ def test_a_recording_that_is_killed_and_counted_again(
         config = config_of(tmp_path, source, square_model, hook=hook, file=file)
         config["journal"] = {"path": str(tmp_path / "journal.db")}
         path = written(tmp_path / "site.yaml", config)
+        began_s = time.monotonic()  # the moments are shares of what a whole run takes here
+        whole = written(tmp_path / "whole.yaml", {**config, "sinks": {}})
+        result = tmp_path / "whole.jsonl"
+        arguments = ("--journal", tmp_path / "whole.db", "--events", result, "--quiet")
+        assert edge_process("run", "--config", whole, *arguments).wait(120) == 0
+        whole_s = time.monotonic() - began_s
         chance = random.Random(kills)
         journalled = []
-        for _ in range(kills):
+        # From early to late: each run repeats what the ones before it had come to.
+        for share in sorted(chance.uniform(0.2, 1.0) for _ in range(kills)):
             process = edge_process("run", "--config", path, "--quiet")
-            time.sleep(chance.uniform(0.3, 2.5))
+            time.sleep(share * whole_s)
             process.send_signal(signal.SIGKILL)
             process.wait()
             if (tmp_path / "journal.db").exists():
@@ -80,3 +87,18 @@ def test_a_recording_that_is_killed_and_counted_again(
         assert journal.audit().is_balanced
         known = {t.rule_id: (t.tally.count_in, t.tally.count_out) for t in journal.totals()}
     assert known == {name: (c["in"], c["out"]) for name, c in totals.items()}
+
+
+def test_a_recording_is_not_counted_again_by_something_else(tmp_path, edge, scene, square_model):
+    config = config_of(tmp_path, scene(), square_model)
+    config["journal"] = {"path": str(tmp_path / "journal.db")}
+    path = written(tmp_path / "site.yaml", config)
+    for _ in range(2):
+        assert edge("run", "--config", path, "--quiet").code == 0
+    config["tracker"] = {"max_lost_s": 2.0}
+    written(path, config)
+    result = edge("run", "--config", path, "--quiet")
+    assert result.code == 5
+    assert "expected the model and settings with which 'gate' was counted" in result.err
+    with Journal(tmp_path / "journal.db") as journal:
+        assert journal.audit().is_balanced

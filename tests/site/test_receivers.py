@@ -1,4 +1,4 @@
-"""Receivers that are away, slow or flapping, behind a real `edge run`: nothing is lost or doubled."""
+"""Receivers that are away, slow or flapping: they get everything, once by id, in order."""
 
 from __future__ import annotations
 

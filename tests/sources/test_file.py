@@ -11,10 +11,13 @@ import cv2
 import numpy as np
 import pytest
 from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
 
 from edge.errors import SourceError
 from edge.sources.faults import Faults
-from edge.sources.file import VideoFile, oriented
+from edge.sources.file import VideoFile
+from edge.sources.orientation import oriented
+from edge.sources.stream import AvPicture
 
 SAMPLE = Path(__file__).parent.parent / "data" / "people.mp4"
 FORMATS = [
@@ -170,6 +173,16 @@ def test_mirrored_pictures(make_video, matrix):
     for y, x in ((12, 16), (12, 48), (36, 16), (36, 48)):
         shown_x, shown_y = (a * x + c * y) % image.shape[1], (b * x + d * y) % image.shape[0]
         assert np.abs(image[shown_y, shown_x].astype(int) - flat[y, x]).max() < 20
+
+
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, 1, 1, 0)])
+def test_pictures_of_a_camera_are_turned_likewise(make_video, matrix):
+    path = with_matrix(make_video(picture=corners), matrix)
+    with VideoFile(path) as video, av.open(str(path)) as container:
+        tables = VideoReformatter(), VideoReformatter()
+        picture = AvPicture(next(container.decode(video=0)), tables, 0.0, None, None)
+        assert picture.size == (video.width, video.height)
+        assert (picture.image() == next(video).image).all()
 
 
 def test_four_quarter_turns_are_none():

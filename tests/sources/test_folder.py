@@ -116,7 +116,9 @@ def test_open_source_chooses_by_what_is_there(tmp_path, make_video):
     ["0", "12", "rtsp://cam/1", "RTSP://u:p@cam/1", "gst:v4l2src ! appsink", "http://cam/a.mjpg"],
 )
 def test_live_cameras_are_refused_for_now(text):
-    with pytest.raises(SourceError, match="live cameras are not supported yet; give a file or"):
+    with pytest.raises(
+        SourceError, match="expected a file or a folder of pictures, got a live camera"
+    ):
         open_source(text)
 
 
