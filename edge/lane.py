@@ -28,8 +28,8 @@ class Feed(Protocol):
     def ended(self) -> bool:
         """Whether nothing will come any more."""
 
-    def close(self) -> object:
-        """Stop; more calls do nothing."""
+    def close(self, patience_s: float = ...) -> object:
+        """Stop, and wait so long for what hangs; more calls do nothing."""
 
 
 @dataclass(slots=True)
@@ -107,6 +107,9 @@ class Lane:
         height, width = frame.image.shape[:2]
         if self.session is None:
             self.session = self._begin(self.number, width, height)
+            if self._restored is None:
+                extra = {"camera": self.name}
+                log.info("%s: pictures come, %d x %d", self.name, width, height, extra=extra)
             self.events.begin(self.number, width, height, self.session.counters)
             if self._restored is not None:
                 self.events.notice(self._restored)
@@ -123,13 +126,17 @@ class Lane:
             output.write(step)
         self.frames += 1
 
-    def close(self, reason: str = "stopped") -> None:
+    def close(self, reason: str = "stopped", patience_s: float = 1.0) -> None:
         """End: who is inside leaves, the totals are sent. The feed is closed as well.
+
+        Args:
+            reason: why, for the events of who is still inside.
+            patience_s: how long to wait for a feed that hangs.
 
         Raises:
             EdgeError: a result cannot be finished; the events are sent all the same.
         """
-        self.feed.close()
+        self.feed.close(patience_s)
         held, self._held = self._held, None
         try:
             if held is not None:

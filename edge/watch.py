@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.lane import Lane, longest_waiting
 from edge.segment import Prepared, Segmenter
@@ -17,23 +17,31 @@ Observe = Callable[[str, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
-    """A frame that the model is at work on."""
+class _Taken:
+    """A frame that the model is to see, and how long it had waited."""
 
     lane: Lane
     frame: Frame
     prepared: Prepared
-    outputs: Future[tuple[list[F32], float]]
-    wait_s: float  # from its arrival until it was taken
+    wait_s: float
 
 
-def watch(
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """Frames that the model is at work on, of different cameras."""
+
+    taken: list[_Taken]
+    outputs: Future[tuple[list[list[F32]], float]]
+
+
+def watch(  # noqa: PLR0913
     lanes: list[Lane],
     segmenter: Segmenter,
     stop: threading.Event,
     wake: threading.Event,
     each_turn: Callable[[], None],
     observe: Observe | None = None,
+    batch: int = 1,
 ) -> None:
     """Count in all lanes until `stop` is set or all feeds have ended.
 
@@ -43,10 +51,11 @@ def watch(
     Args:
         lanes: the cameras; `each_turn` may change the list.
         segmenter: the model.
-        stop: ends the loop; the frame that the model is at work on is still counted.
+        stop: ends the loop; the frames that the model is at work on are still counted.
         wake: set by feeds when they have something new.
         each_turn: called before each frame, and about four times a second without frames.
         observe: told the camera and the seconds of each stage of a frame.
+        batch: most frames, of different cameras, that the model sees at once.
 
     Raises:
         ModelError: the model fails.
@@ -57,46 +66,65 @@ def watch(
         while running is not None or not stop.is_set():
             each_turn()
             outputs, infer_s = ([], 0.0) if running is None else running.outputs.result()
-            done, running = running, None
-            if not stop.is_set():
-                running = _started(lanes, segmenter, worker)
-            if done is not None and done.lane in lanes:
-                began_s = time.monotonic()
-                done.lane.take(done.frame, segmenter.decode(outputs, done.prepared))
-                if observe is not None:
-                    observe(done.lane.name, _stages(done, infer_s, began_s))
-            elif running is None:
+            done = [] if running is None else list(zip(running.taken, outputs, strict=True))
+            running = None if stop.is_set() else _started(lanes, segmenter, worker, batch)
+            for taken, its in done:
+                _count(taken, its, infer_s, lanes, segmenter, observe)
+            if not done and running is None:
                 if lanes and all(lane.feed.ended for lane in lanes):
                     return
                 wake.wait(IDLE_S)
                 wake.clear()
 
 
-def _started(
-    lanes: list[Lane], segmenter: Segmenter, worker: ThreadPoolExecutor
-) -> _Running | None:
-    """Set the model to work on the next frame, if there is one."""
-    found = longest_waiting(lanes)
-    if found is None:
-        return None
-    lane, frame = found
-    taken_s = time.monotonic()
-    prepared = segmenter.prepare(frame.image)
+def _count(
+    taken: _Taken,
+    outputs: list[F32],
+    infer_s: float,
+    lanes: list[Lane],
+    segmenter: Segmenter,
+    observe: Observe | None,
+) -> None:
+    """Track and count what the model saw in a frame, unless its camera is gone by now."""
+    if taken.lane not in lanes:
+        return
+    began_s = time.monotonic()
+    taken.lane.take(taken.frame, segmenter.decode(outputs, taken.prepared))
+    if observe is not None:
+        observe(taken.lane.name, _stages(taken, infer_s, began_s))
 
-    def infer() -> tuple[list[F32], float]:
+
+def _started(
+    lanes: list[Lane], segmenter: Segmenter, worker: ThreadPoolExecutor, batch: int
+) -> _Running | None:
+    """Set the model to work on the next frames, if there are any."""
+    taken: list[_Taken] = []
+    others = lanes
+    while len(taken) < batch and (found := longest_waiting(others)) is not None:
+        lane, frame = found
+        now_s = time.monotonic()
+        prepared = segmenter.prepare(frame.image)
+        if batch > 1:  # the next one of this size would be written over it
+            prepared = replace(prepared, tensor=prepared.tensor.copy())
+        wait_s = now_s - (frame.arrived_s if frame.arrived_s is not None else now_s)
+        taken.append(_Taken(lane, frame, prepared, wait_s))
+        others = [other for other in others if other is not lane]
+    if not taken:
+        return None
+
+    def infer() -> tuple[list[list[F32]], float]:
         began_s = time.monotonic()
-        outputs = segmenter.infer(prepared)
+        outputs = segmenter.infer_all([one.prepared for one in taken])
         return outputs, time.monotonic() - began_s
 
-    wait_s = taken_s - (frame.arrived_s if frame.arrived_s is not None else taken_s)
-    return _Running(lane, frame, prepared, worker.submit(infer), wait_s)
+    return _Running(taken, worker.submit(infer))
 
 
-def _stages(done: _Running, infer_s: float, began_s: float) -> dict[str, float]:
+def _stages(taken: _Taken, infer_s: float, began_s: float) -> dict[str, float]:
     """Seconds that a frame spent waiting, in the model, and after it; and in all."""
     now_s = time.monotonic()
-    arrived_s = done.frame.arrived_s
-    stages = {"wait": done.wait_s, "infer": infer_s, "count": now_s - began_s}
+    arrived_s = taken.frame.arrived_s
+    stages = {"wait": taken.wait_s, "infer": infer_s, "count": now_s - began_s}
     if arrived_s is not None:
         stages["total"] = now_s - arrived_s
     return stages

@@ -20,3 +20,4 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 pytest_plugins = ["scenes"]
+collect_ignore = ["rtsp_server.py"]  # it runs with the system's Python

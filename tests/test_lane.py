@@ -45,7 +45,7 @@ class Script:
     def poll(self):
         return self.items.pop(0) if self.items else None
 
-    def close(self):
+    def close(self, patience_s=0.0):
         self.closed = True
 
 

@@ -18,11 +18,12 @@ from edge import receivers
 from edge.cli.systemd import notify, watchdog_interval_s
 from edge.config import Config
 from edge.delivery import Sink
-from edge.errors import EdgeError
+from edge.errors import EdgeError, SinkError
 from edge.ledger import Ledger
 from edge.segment import Segmenter
 from edge.sinks.evidence import EvidenceFolder
-from edge.site import Outputs, Site, state_folder
+from edge.sinks.stdout import StandardOutput
+from edge.site import Outputs, Site, state_folder, totals_of
 from edge.watch import watch
 from edge.web.status import EvidenceStatus, Status
 
@@ -92,9 +93,25 @@ def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked)
         site.apply(config)
         notify("READY=1")
         finish.callback(notify, "STOPPING=1")
-        watch(site.lanes, segmenter, asked.stop, asked.wake, routine.turn, observe)
+        watch(
+            site.lanes,
+            segmenter,
+            asked.stop,
+            asked.wake,
+            routine.turn,
+            observe,
+            batch_of(config, segmenter),
+        )
         site.save(is_due=True)
     log.info("stopped")
+
+
+def batch_of(config: Config, segmenter: Segmenter) -> int:
+    """How many frames go into one run of the model; 1, and said, if it takes no more."""
+    if config.model.batch > 1 and not segmenter.takes_batches:
+        log.warning("model.batch: the model takes one picture at a time")
+        return 1
+    return config.model.batch
 
 
 def journal_path(config: Config, given: Path | None) -> Path:
@@ -138,6 +155,8 @@ class _Routine:
         if now_s - self._said_s >= SAY_EVERY_S:
             self._say(now_s - self._said_s)
             self._said_s = now_s
+        if isinstance(self._wishes.direct, StandardOutput) and self._wishes.direct.is_gone:
+            raise SinkError("standard output: expected a reader, got none: it closed the pipe")
         most = self._wishes.max_frames
         if most is not None and all(lane.frames >= most for lane in self.site.lanes):
             self._asked.stop.set()
@@ -165,15 +184,11 @@ class _Routine:
         for lane in self.site.lanes:
             done = lane.frames - self._frames.get(lane.name, 0)
             self._frames[lane.name] = lane.frames
-            totals = " ".join(
-                f"{rule_id} {t.count_in}/{t.count_out}"
-                for rule_id, t in lane.events.encoder.tallies().items()
-            )
             log.info(
                 "%s: %.1f frames a second, %s",
                 lane.name,
                 done / elapsed_s,
-                totals or "no rules",
+                totals_of(lane),
                 extra={"camera": lane.name},
             )
 

@@ -46,6 +46,12 @@ class Model(Section):
         description="Longest side of the model's input, pixels, a multiple of 32; left out: the "
         "model's own.",
     )
+    batch: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Most frames, of different cameras, in one run of the model.",
+    )
     min_score: Share = Field(default=0.2, description="Lowest score handed to the tracker, 0..1.")
     nms_iou: Share = Field(
         default=0.65,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +96,19 @@ class Segmenter:
     def infer(self, prepared: Prepared) -> list[F32]:
         """The model's outputs for one input; may run on another thread."""
         return self.session.run(prepared.tensor)
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether the model sees several pictures at once."""
+        return self.session.file.input_shape[0] is None
+
+    def infer_all(self, prepared: Sequence[Prepared]) -> list[list[F32]]:
+        """The model's outputs for each of several inputs, which one run sees if all are alike."""
+        alike = len({one.tensor.shape for one in prepared}) == 1
+        if len(prepared) == 1 or not alike or not self.takes_batches:
+            return [self.infer(one) for one in prepared]
+        outputs = self.session.run(np.concatenate([one.tensor for one in prepared]))
+        return [[output[k : k + 1] for output in outputs] for k in range(len(prepared))]
 
     def decode(self, outputs: list[F32], prepared: Prepared) -> Instances:
         """Instances from the outputs for `prepared`."""

@@ -31,6 +31,7 @@ class StandardOutput:
             stream: Such as sys.stdout.
             timeout_s: How long `send` waits for a reader of a non-blocking pipe.
         """
+        self.is_gone = False  # whether the reader has closed the pipe
         self._stream = stream
         self._timeout_s = timeout_s
         self._rest = b""  # of a line that was begun
@@ -54,6 +55,7 @@ class StandardOutput:
             for line in lines:
                 self._write(self._file, f"{line}\n".encode())
         except BrokenPipeError as error:
+            self.is_gone = True
             raise SinkError(
                 "standard output: expected a reader, got none: it closed the pipe"
             ) from error

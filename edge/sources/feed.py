@@ -34,7 +34,7 @@ class RecordedFeed:
         self.ended = frame is None
         return frame
 
-    def close(self) -> None:
+    def close(self, patience_s: float = 0.0) -> None:
         """Stop reading."""
         self._source.close()
 
@@ -100,7 +100,7 @@ class PacedFeed:
             due, self._next = ahead, None
         return due and replace(due, arrived_s=began_s + due.stamp.media_s)
 
-    def close(self) -> None:
+    def close(self, patience_s: float = 0.0) -> None:
         """Stop reading."""
         self._source.close()
 

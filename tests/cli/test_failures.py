@@ -91,10 +91,19 @@ def test_a_source_that_cannot_be_read(count, clip, tmp_path, name):
     refused(count(tmp_path / name), 3, message)
 
 
-@pytest.mark.parametrize("source", ["rtsp://admin:secret@10.0.0.5/live", "0", "gst: v4l2src"])
-def test_a_live_camera_is_not_supported_yet(count, source):
-    result = count(source)
-    refused(result, 3, "live cameras are not supported yet")
+@pytest.mark.parametrize(
+    ("source", "code", "sentence"),
+    [
+        ("rtsp://admin:secret@10.0.0.5/live", 2, "expected the password as"),
+        ("rtsp://admin:${NO_SUCH_NAME}@10.0.0.5/live", 2, "environment variable NO_SUCH_NAME"),
+        ("gst: v4l2src", 3, "expected an OpenCV built with GStreamer"),
+        ("ftp://10.0.0.5/live", 3, "expected rtsp://"),
+    ],
+)
+def test_cameras_that_cannot_be_read(edge, square_model, source, code, sentence, tmp_path):
+    journal = ("--journal", tmp_path / "journal.db", "--quiet")
+    result = edge("run", source, "--model", square_model, *journal)
+    refused(result, code, sentence)
     assert "secret" not in result.err
 
 

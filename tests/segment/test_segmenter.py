@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edge import masks as mask_ops
 from edge.errors import ModelError
-from edge.segment import Limits, Segmenter, Session
+from edge.segment import Limits, Segmenter, Session, find_model
 
 ROWS = [
     # x, y, w, h, person, car, coefficients
@@ -124,3 +126,23 @@ def test_a_wrong_number_of_names_is_told(save_fixed):
     path = save_fixed([CELLS, PROTOTYPES], metadata={"names": "{0: 'person'}"})
     with pytest.raises(ModelError, match="expected 2 class names in the metadata, got 1"):
         segmenter(path)
+
+
+def test_several_pictures_at_once_give_what_each_gives_alone():
+    """The default model takes several; sums inside it may differ in their last bits."""
+    s = Segmenter(Session(find_model(None), "cpu", threads=1), Limits(), 128)
+    assert s.takes_batches
+    rng = np.random.default_rng(7)
+    pictures = [rng.integers(0, 256, (96, 128, 3), np.uint8) for _ in range(3)]
+    pictures.append(rng.integers(0, 256, (128, 96, 3), np.uint8))  # another shape: one by one
+
+    def prepared(picture):
+        one = s.prepare(picture)
+        return replace(one, tensor=one.tensor.copy())
+
+    inputs = [prepared(picture) for picture in pictures]
+    for some in (inputs[:1], inputs[:3], inputs):
+        for one, together in zip(some, s.infer_all(some), strict=True):
+            for alone, output in zip(s.infer(one), together, strict=True):
+                assert output.shape == alone.shape
+                np.testing.assert_allclose(output, alone, atol=2e-3)

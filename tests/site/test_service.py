@@ -59,26 +59,31 @@ def test_the_password_of_a_camera_is_nowhere(tmp_path):
 
 @pytest.mark.timeout(300)
 def test_rules_and_cameras_change_while_it_runs(tmp_path):
-    with RtspServer(fps=5) as server, RtspServer(fps=5) as second:
-        with Running(tmp_path, {"gate": {"source": server.url, "lines": LINE}}) as run:
-            run.start("--watch")
-            run.wait_for_frames("gate", 40)
-            gate = run.config["cameras"]["gate"]
-            gate["lines"] = {**LINE, "right": {"a": [0.7, 0.0], "b": [0.7, 1.0]}}
-            run.config["cameras"]["yard"] = {"source": second.url, "zones": WHERE}
-            run.write()  # --watch sees it
-            run.wait(lambda: run.frames("yard") > 5, "the new camera")
-            run.wait_for_frames("gate", 60)
-            run.path.write_text("cameras: [oops\n")
-            run.send(signal.SIGHUP)
-            run.wait(lambda: "config not taken" in run.log.read_text(), "a refusal")
-            gate["lines"]["middle"] = {"a": [0.4, 0.0], "b": [0.4, 1.0]}
-            del run.config["cameras"]["yard"]
-            run.write()
-            run.send(signal.SIGHUP)
-            run.wait(lambda: len(run.events("counter_reset")) == 1, "a reset")
-            run.wait_for_frames("gate", 40)
-            assert run.stop() == 130
+    cameras = {"gate": {"source": "", "lines": LINE}}
+    with (
+        RtspServer(fps=5) as server,
+        RtspServer(fps=5) as second,
+        Running(tmp_path, cameras) as run,
+    ):
+        cameras["gate"]["source"] = server.url
+        run.start("--watch")
+        run.wait_for_frames("gate", 40)
+        gate = run.config["cameras"]["gate"]
+        gate["lines"] = {**LINE, "right": {"a": [0.7, 0.0], "b": [0.7, 1.0]}}
+        run.config["cameras"]["yard"] = {"source": second.url, "zones": WHERE}
+        run.write()  # --watch sees it
+        run.wait(lambda: run.frames("yard") > 5, "the new camera")
+        run.wait_for_frames("gate", 60)
+        run.path.write_text("cameras: [oops\n")
+        run.send(signal.SIGHUP)
+        run.wait(lambda: "config not taken" in run.log.read_text(), "a refusal")
+        gate["lines"]["middle"] = {"a": [0.4, 0.0], "b": [0.4, 1.0]}
+        del run.config["cameras"]["yard"]
+        run.write()
+        run.send(signal.SIGHUP)
+        run.wait(lambda: len(run.events("counter_reset")) == 1, "a reset")
+        run.wait_for_frames("gate", 40)
+        assert run.stop() == 130
     events = run.events()
     assert [e["type"] for e in events if e["source"]["id"] == "gate"].count("started") == 1
     assert len(run.events("config_changed")) == 2
