@@ -202,7 +202,7 @@ def test_a_provider_that_is_not_there(edge, clip, square_model):
     ("arguments", "message"),
     [
         ([], "expected a source or --config FILE with cameras, got neither"),
-        ([""], "SOURCE: expected a file or folder, got an empty name"),
+        ([""], "SOURCE: expected a file, folder or camera, got an empty name"),
         (["a.mp4", "--line", "door"], r"--line: expected NAME=x1,y1,x2,y2.* with numbers"),
         (["a.mp4", "--line", "door=0,0,640,480"], "expected two numbers in 0..1, got "),
         (["a.mp4", "--zone", "hall=0,0,1,1"], "--zone: expected NAME=x1,y1,x2,y2,x3,y3,"),
