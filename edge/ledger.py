@@ -20,7 +20,7 @@ from edge.web.status import JournalStatus, SinkStatus
 
 log = logging.getLogger("edge.journal")
 
-FLUSH_S = 10.0  # how long books are waited for before they are opened again
+FLUSH_S = 2.0  # how long books, or a sink that is taken away, are waited for: cameras wait too
 RETAIN_EVERY_S = 600.0
 DAY_S = 86_400.0
 DIRECT = "events"  # name of the sink that --events names
@@ -149,7 +149,8 @@ class Ledger:
 
     def flush(self) -> bool:
         """Wait until all events are in the journal; False, and said, if they are not by then."""
-        is_written = self._writer.flush(FLUSH_S)
+        is_failing = self._writer.failing_since_s is not None
+        is_written = not is_failing and self._writer.flush(FLUSH_S)
         if not is_written:
             log.error("%d events are not in the journal yet", self._writer.waiting)
         return is_written

@@ -8,8 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import ShapeError
-from edge.events import DeviceInfo, Encoder, Event, RuleInfo, SourceInfo, Window, dumps, json_schema
-from edge.types import CountEvent, Stamp, Totals, TrackFacts, TrackFlag
+from edge.events import (
+    DeviceInfo,
+    Encoder,
+    Event,
+    Past,
+    RuleInfo,
+    SourceInfo,
+    Tally,
+    Window,
+    dumps,
+    json_schema,
+)
+from edge.types import CountEvent, Notice, Stamp, Totals, TrackFacts, TrackFlag, Wall
 
 CLASSES = ("person", "car")
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -365,3 +376,82 @@ def test_the_sum_of_the_deltas_is_the_total(history):
             assert count[direction] == sum(c[direction] for c in count["by_class"].values())
         assert count["net"] == count["in"] - count["out"]
     assert len(ids) == len(history)
+
+
+WALL = Wall(1_790_237_702.4334, "rtcp_sr", 101.234)
+LIVE = SourceInfo("door-1", "rtsp", 3, 0, 0, source_key="ab12")
+
+
+def live(past=None) -> Encoder:
+    return Encoder(DEVICE, LIVE, RULES, CLASSES, "sha256:ab12", past)
+
+
+@pytest.mark.parametrize(
+    ("notice", "part"),
+    [
+        (Notice("source_lost", Stamp(9, 0.9, WALL), 3, reason="black"), {"reason": "black"}),
+        (Notice("source_restored", Stamp(9, 6.0, WALL), 4, gap_s=5.12345), {"gap_s": 5.123}),
+        (Notice("frames_dropped", Stamp(9, 6.0, WALL), 4, frames=12), {"frames": 12}),
+        (Notice("clock_step", Stamp(9, 6.0, WALL), 4, step_s=-3600.0), {"step_s": -3600.0}),
+    ],
+)
+def test_what_happens_to_a_source(notice, part):
+    run = live()
+    event, again = run.notice(notice), run.notice(notice)
+    for one in (event, again):
+        VALIDATOR.validate(one)
+        Event.model_validate(one)
+    assert event["type"] == notice.kind
+    assert part.items() <= event.items()
+    assert event["event_id"] != again["event_id"]  # it happened twice
+    assert "width" not in event["source"]
+    assert event["time"]["utc"] == "2026-09-24T08:15:02.433Z"
+    assert event["time"]["utc_source"] == "rtcp_sr"
+    assert event["time"]["utc_uncertainty_ms"] == 101.2
+
+
+def test_world_time_is_that_of_the_passage_not_of_the_decision():
+    event = live().encode(replace(CROSSED, decided=Stamp(378, 12.6, WALL)))
+    assert event["time"]["utc"] == "2026-09-24T08:15:02.267Z"  # a sixth of a second before
+
+
+def test_totals_go_on_over_sessions_from_what_a_journal_knows():
+    past = Past({"entrance": Tally(5, 2, {"person": (4, 2), "car": (1, 0)}, 1_790_200_000.0)}, 77)
+    run = live(past)
+    one = replace(CROSSED, totals=Totals(1, 0, {0: (1, 0)}))
+    first = run.encode(one)
+    run.begin(4, 640, 480)
+    second = run.encode(one)
+    assert [e["seq"] for e in (first, second)] == [78, 79]
+    assert [e["count"]["in"] for e in (first, second)] == [6, 7]
+    assert second["count"]["by_class"] == {
+        "person": {"in": 6, "out": 2},
+        "car": {"in": 1, "out": 0},
+    }
+    assert second["count"]["since"] == "2026-09-23T21:46:40.000Z"
+    assert "since_media_s" not in second["count"]
+    assert first["event_id"] != second["event_id"]  # the same track number of another session
+    assert (second["source"]["session"], second["source"]["width"]) == (4, 640)
+
+
+def test_losses_resets_and_stays_that_nobody_saw_end():
+    run = live(Past({"hall": Tally(3, 2, {"person": (3, 2)}, 1_790_200_000.0)}))
+    entered = run.encode(zone_event("zone_entered", "in", 1))
+    later = live(Past({"hall": Tally(3, 2, {"person": (3, 2)}, 1_790_200_000.0)}, 9))
+    events = [
+        later.interrupted(entered, Stamp(0, 0.0, WALL)),
+        later.counter_reset("entrance", Tally(4, 1, {"car": (4, 1)}), Stamp(0, 0.0, WALL)),
+        later.config_changed(Stamp(0, 0.0, WALL)),
+        later.lost(4, 20, 23, {"hall": (3, 1)}),
+        later.encode(CROSSED),
+    ]
+    for event in events:
+        VALIDATOR.validate(event)
+        Event.model_validate(event)
+    left, reset, _, lost, crossed = events
+    assert (left["end_reason"], left["count"]["out"], left["count"]["net"]) == ("interrupted", 3, 0)
+    assert left["object"]["track_uid"] == entered["object"]["track_uid"]
+    assert (reset["before"]["in"], reset["count"]["in"]) == (4, 0)
+    assert lost["seq"] == 23  # it stands for those that are missing
+    assert lost["lost"]["rules"] == [{"rule_id": "hall", "in": 3, "out": 1}]
+    assert crossed["seq"] == 13

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.events import Window, Windows
-from edge.types import Stamp
+from edge.types import Stamp, Wall
 
 
 def of(times_s, every_s=10.0):
@@ -93,3 +94,47 @@ def test_windows_follow_each_other_and_shares_are_shares(steps_s, start_s, every
     assert last.start_s <= times_s[-1] + 1e-6 < last.end_s + 1e-6
     whole_s = sum(w.coverage * (w.end_s - w.start_s) for w in chain)
     assert whole_s <= times_s[-1] - times_s[0] + 1e-6
+
+
+UTC_S = 1_790_237_700.0  # 2026-09-24T08:15:00Z
+
+
+def at(utc_s: float) -> Stamp:
+    return Stamp(0, 1.0, Wall(utc_s, "arrival", 500.0))
+
+
+def test_windows_of_a_live_source_are_of_world_time():
+    windows = Windows(60.0)
+    found = [w for k in range(800) for w in windows.update(at(UTC_S + 30 + k / 10))]
+    assert [(w.start_s, w.end_s, w.is_utc) for w in found] == [(UTC_S, UTC_S + 60, True)]
+    assert found[0].coverage == pytest.approx(0.5)  # the first half had passed
+
+
+def test_an_outage_is_not_covered_however_short():
+    windows = Windows(60.0)
+    found = []
+    for k in range(1400):
+        if 200 <= k < 203:
+            windows.interrupt()
+        else:
+            found += windows.update(at(UTC_S + k / 10))
+    assert [w.coverage for w in found] == pytest.approx([1 - 0.4 / 60, 1.0])
+
+
+def test_what_has_begun_goes_on_after_a_restart():
+    first = Windows(60.0)
+    for k in range(200):
+        first.update(at(UTC_S + k / 10))
+    state = json.loads(json.dumps(first.state()))
+    second = Windows(60.0, state)
+    found = [w for k in range(500) for w in second.update(at(UTC_S + 40 + k / 10))]
+    assert [(w.start_s, w.end_s) for w in found] == [(UTC_S, UTC_S + 60)]
+    assert found[0].coverage == pytest.approx((19.9 + 20) / 60)
+    assert Windows(30.0, state).state() == {}  # of another length: it begins anew
+
+
+def test_a_clock_that_is_set_back_makes_a_window_longer_not_twice():
+    windows = Windows(60.0)
+    found = [w for k in range(500) for w in windows.update(at(UTC_S + k / 10))]
+    found += [w for k in range(1000) for w in windows.update(at(UTC_S - 30 + k / 10))]
+    assert [(w.start_s, w.coverage) for w in found] == [(UTC_S, 1.0)]
