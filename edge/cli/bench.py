@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from edge import build, pipeline
+from edge.cli import bench_sources
 from edge.cli.options import (
     InputSizeOption,
     LineOption,
@@ -36,6 +37,7 @@ from edge.sources import open_source
 from edge.types import Frame
 
 EXAMPLE = "Example: edge bench street.mp4 --threads 2 --json"
+MIDDLE = "middle=0.5,0,0.5,1"
 ROUNDS = 5  # the pipeline and bare inference take turns, so that both meet the same machine
 
 
@@ -47,6 +49,24 @@ def bench(  # noqa: PLR0913
     input_size: InputSizeOption = None,
     line: LineOption = None,
     frames: Annotated[int, typer.Option(min=10, help="Frames to time.")] = 300,
+    sources: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="So many cameras instead, each sending the recording in real time, again and "
+            "again: what is dropped, and the time from capture to event.",
+        ),
+    ] = None,
+    duration: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="How long, with --sources.")
+    ] = 60.0,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=1000, help="Frames a second of each, with --sources; else as recorded."
+        ),
+    ] = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Only one line of JSON, on standard output.")
     ] = False,
@@ -55,11 +75,38 @@ def bench(  # noqa: PLR0913
 
     The pipeline reads, decodes, segments, tracks, counts and writes events, as `edge run` does.
     Bare inference is the model alone on the same prepared input.
+
+    With --sources, cameras share the model as in `edge run --config`, and are dropped evenly
+    where it is too slow. The time from capture to event is to stay below two frame intervals and
+    one inference for 95 of 100 frames.
     """
-    config = combined(None, [source], line or ["middle=0.5,0,0.5,1"], None, None)
+    config = combined(None, [source] * (sources or 1), line or [MIDDLE], None, None)
     changes = {"name": model, "provider": provider, "threads": threads, "input_size": input_size}
     config = with_model(config, {k: v for k, v in changes.items() if v is not None})
     segmenter = build.configured_segmenter(config)
+    about = {
+        "source": Path(source).name,
+        "model": segmenter.session.file.path.name,
+        "provider": segmenter.session.provider,
+        "threads": config.model.threads,
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, "
+        f"Python {platform.python_version()}",
+    }
+    if sources:
+        result = about | bench_sources.measured(config, segmenter, duration, fps)
+        said = bench_sources.lines(result)
+    else:
+        result = about | _compared(config, segmenter, source, line, frames)
+        said = [f"{key:28} {value}" for key, value in result.items()]
+    for text in [] if json_output else said:
+        console.print(text, highlight=False, soft_wrap=True)
+    typer.echo(json.dumps(result))
+
+
+def _compared(
+    config: Config, segmenter: Segmenter, source: str, line: list[str] | None, frames: int
+) -> dict[str, Any]:
+    """Time for each stage, and the pipeline against bare inference."""
     input_hw = _input_hw(config, segmenter)
     startup_s, rss_mb = _measured_run(source, config, line)
     per_round = max(1, frames // ROUNDS)
@@ -67,15 +114,9 @@ def bench(  # noqa: PLR0913
     for _ in range(ROUNDS):
         bare_ms.append(_bare_ms(config, segmenter, per_round))
         pipeline_ms.append(_pipeline_ms(config, segmenter, per_round))
-    result = {
-        "source": Path(source).name,
-        "model": segmenter.session.file.path.name,
-        "provider": segmenter.session.provider,
-        "threads": config.model.threads,
+    return {
         "frames": per_round * ROUNDS,
         "input_hw": input_hw,
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, "
-        f"Python {platform.python_version()}",
         "pipeline_ms_per_frame": round(statistics.median(pipeline_ms), 3),
         "bare_inference_ms_per_frame": round(statistics.median(bare_ms), 3),
         "ratio": round(
@@ -85,10 +126,6 @@ def bench(  # noqa: PLR0913
         "rss_mb": rss_mb,
         "startup_s": startup_s,
     }
-    if not json_output:
-        for key, value in result.items():
-            console.print(f"{key:28} {value}", highlight=False)
-    typer.echo(json.dumps(result))
 
 
 def _first_frame(config: Config) -> Frame:
@@ -171,7 +208,7 @@ def _measured_run(source: str, config: Config, lines: list[str] | None) -> tuple
     options = ["--model", m.name, "--provider", m.provider, "--quiet", "--max-frames", "100"]
     options += ["--threads", str(m.threads)] if m.threads else []
     options += ["--input-size", str(m.input_size)] if m.input_size else []
-    for rule in lines or ["middle=0.5,0,0.5,1"]:
+    for rule in lines or [MIDDLE]:
         options += ["--line", rule]
     command = [sys.executable, "-m", "edge", "run", source, *options]
     began = time.perf_counter()
