@@ -35,6 +35,8 @@ def decoded(runs: list[RLE], height: int, width: int) -> Masks:
     """
     windows, crops = [], []
     for k, run in enumerate(runs):
+        if not isinstance(run, dict):
+            raise ConfigError(f"rle {k}: expected size and counts, got {run!r:.40}")
         if run.get("size") != [height, width]:
             raise ConfigError(f"rle {k}: expected size [{height}, {width}], got {run.get('size')}")
         window, crop = _window(_numbers(str(run.get("counts"))), height, width, k)

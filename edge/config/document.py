@@ -13,6 +13,7 @@ Problem = tuple[int, str]  # line, message
 
 _YAML = "tag:yaml.org,2002:"
 _PLAIN_TAGS = (_YAML + "map", _YAML + "seq")
+MOST_VALUES = 50_000  # aliases of aliases can mean more than any memory holds
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def parse(text: str, where: str) -> Document:
         root = loader.get_single_node()
         if root is None:
             raise ConfigError(f"{where}:1: expected keys and values, got an empty file")
-        reader = _Reader(loader)
+        reader = _Reader(loader, where)
         return Document(reader.value(root, ()), reader.lines, reader.problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -55,6 +56,11 @@ def parse(text: str, where: str) -> Document:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{where}:{line}: expected text, got U+{error.character:04X}") from error
+    except (ValueError, OverflowError) as error:  # an escape such as "\UFFFFFFFF"
+        line = loader.get_mark().line + 1 if loader is not None else 1
+        raise ConfigError(
+            f"{where}:{line}: expected text, got an escape that is no character"
+        ) from error
     except RecursionError as error:
         raise ConfigError(f"{where}:1: expected less nesting, got too much to read") from error
     finally:
@@ -71,13 +77,20 @@ def _words(problem: str) -> str:
 class _Reader:
     """Turns YAML nodes into plain data and notes the line of each key on the way."""
 
-    def __init__(self, loader: yaml.SafeLoader) -> None:
+    def __init__(self, loader: yaml.SafeLoader, where: str) -> None:
         self.lines: dict[Key, int] = {}
         self.problems: list[Problem] = []
         self._loader = loader
+        self._where = where
+        self._values = 0
 
     def value(self, node: yaml.Node, key: Key) -> object:
         line = self.lines.setdefault(key, node.start_mark.line + 1)
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise ConfigError(
+                f"{self._where}:{line}: expected at most {MOST_VALUES} values in all, got more"
+            )
         if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
             tag = node.tag.removeprefix(_YAML)
             self.problems.append((line, message(key, f"expected plain YAML, got the tag {tag}")))
@@ -87,7 +100,8 @@ class _Reader:
             return self._mapping(node, key)
         try:
             return self._loader.construct_object(node, deep=True)
-        except ValueError:  # looks like a date or number but is none, such as 2026-13-01
+        # Looks like a date or number but is none, such as 2026-13-01, or its tag says it is one.
+        except (ValueError, OverflowError, LookupError, AttributeError, TypeError):
             return str(node.value)
 
     def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, object]:

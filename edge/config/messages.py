@@ -37,6 +37,7 @@ _EXPECTED = {
     "model_attributes_type": "keys and values",
 }
 
+_SECRET = {"password", "secret", "token", "url", "headers"}
 _PATTERNS = {URL: "an address with http:// or https://", LISTEN: "ADDRESS:PORT"}
 
 
@@ -76,7 +77,11 @@ def shown(value: object) -> str:
         return "keys and values"
     if isinstance(value, tuple):
         value = list(value)
-    text = re.sub(r"://[^\s'\"]*@", "://***@", repr(value))
+    try:
+        written = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return "a number of thousands of digits"
+    text = re.sub(r"://[^\s'\"]*@", "://***@", written)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -100,6 +105,8 @@ def _problem(details: ErrorDetails, root: type[Section]) -> tuple[Key, str]:
     if sink is not None:  # pydantic names the kind of sink here, the YAML does not
         key = (*key[:2], *key[3:])
     kind, value = details["type"], details["input"]
+    if value not in (None, "") and _is_secret(key):
+        value = _Hidden()
     context: dict[str, Any] = details.get("ctx", {})
     if kind == "problem":
         key = (*key, *context["at"])
@@ -116,6 +123,18 @@ def _problem(details: ErrorDetails, root: type[Section]) -> tuple[Key, str]:
         known = suggestion(str(context["tag"]), list(SINKS))
         return key, message((*key, "type"), f"unknown sink {shown(context['tag'])}, {known}")
     return key, message(key, _expected_and_got(kind, value, context, details["msg"]))
+
+
+class _Hidden:
+    """Stands for a value that no message may hold."""
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+def _is_secret(key: Key) -> bool:
+    """Whether a value that is wrong may be a secret, perhaps from the environment."""
+    return key[:1] in (("sinks",), ("web",)) and not _SECRET.isdisjoint(key[1:])
 
 
 def _expected_and_got(kind: str, value: object, context: dict[str, Any], fallback: str) -> str:

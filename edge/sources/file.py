@@ -114,6 +114,9 @@ class VideoFile:
         self._closed = True
         if self._prefetch is None or self._prefetch.close():
             self._container.close()
+            # They hold this object, and it holds 1 MB of the decoder: not until the next garbage
+            # collection, which knows nothing of that.
+            self._frames, self._prefetch = iter(()), None
 
     def __enter__(self) -> VideoFile:
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.video.frame import VideoFrame
 
 from edge.types import I32, U8
@@ -13,7 +13,9 @@ UPRIGHT: I32 = np.eye(2, dtype=np.int32)
 
 def display_matrix(picture: VideoFrame) -> I32:
     """The upper left 2 x 2 of the picture's display matrix; the identity if it has none."""
-    found = picture.side_data.get("DISPLAYMATRIX")
+    # Not `picture.side_data`: the picture would keep that, and that the picture, so that every
+    # picture would stay in memory until the next garbage collection. Measured: 200 MB.
+    found = SideDataContainer(picture).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     if isinstance(found, SideData):
         matrix = np.frombuffer(bytes(found), np.int32, 9).reshape(3, 3)[:2, :2]
         if matrix.any():

@@ -173,6 +173,8 @@ def _followed(usual: F64, seen: F64, share: F64, only_larger: Bool) -> F64:
 
 def _vote(memory: Memory, rows: I64, class_ids: I32, scores: F32, margin: float) -> None:
     """Add each instance's score to its class; a class wins when it leads by `margin` times."""
+    if len(rows) == 0:  # there may be no class either, of which none could lead
+        return
     memory.votes[rows, class_ids] += scores
     votes = memory.votes[rows]
     leader = votes.argmax(1)
