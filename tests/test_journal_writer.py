@@ -317,7 +317,9 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path):
         _killed(path, count, path.exists)  # while it makes the file
     reached = 0
     for _ in range(25):
-        _killed(path, count, _reaches(path, reached + rng.randrange(1, 200)), rng.uniform(0, 0.01))
+        due = _reaches(path, reached + rng.randrange(1, 200))
+        # The child has no more to do than that: a fast one would be at its end by the first kill.
+        _killed(path, reached + count // 25, due, rng.uniform(0, 0.01))
         with Journal.reading(path) as journal:
             assert journal.newest > reached
             reached = journal.newest
@@ -455,7 +457,9 @@ def _overfill(journal: Journal, door: Scribe, writer: JournalWriter, make_room) 
     audit = journal.audit()
     assert audit.is_balanced, audit
     assert audit.lost == {"door": lost}
-    assert audit.events == door.seq - lost + 1  # and the event that states them
+    stated = kinds(journal)["events_lost"]  # once, or twice if a last bit of room was found
+    assert stated in (1, 2)
+    assert audit.events == door.seq - lost + stated
     assert totals(journal) == {("door", "gate"): (door.seq, 0)}
     numbers = seqs(journal)
     assert numbers == sorted(numbers)
