@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import edge
-from edge.config import Config, Line, Zone, check_classes, config_rev, geometry_hash
+from edge.config import Camera, Config, Line, Zone, check_classes, config_rev, geometry_hash
 from edge.count.crowd import Crowd
 from edge.count.line import Band, LineCounter
 from edge.count.zone import ZoneCounter, ZoneTimes
@@ -17,7 +17,7 @@ from edge.events import DeviceInfo, Encoder, Past, RuleInfo, SourceInfo, Tally
 from edge.lane import Lane
 from edge.outputs import Counter
 from edge.segment import Limits, Segmenter, Session, find_model
-from edge.sources import ImageFolder
+from edge.sources import ImageFolder, LiveSettings
 from edge.track.camera import CameraMotion
 from edge.track.settings import TrackerSettings
 from edge.track.tracker import Tracker
@@ -141,6 +141,8 @@ def reconfigure(
 ) -> None:
     """Let a camera go on with other rules; those that stay keep what they know of live tracks.
 
+    Who is inside a zone that changes must have left it before: `Lane.leave`.
+
     Args:
         lane: the camera.
         old: the config until now; only the camera's rules may differ.
@@ -153,14 +155,12 @@ def reconfigure(
     if session is not None:
         known = {c.rule_id: c for c in session.counters}
         fresh = counters(new, camera, class_names, *session.size)
-        for rule_id, counter in known.items():
-            if before[rule_id] != after.get(rule_id) and isinstance(counter, ZoneCounter):
-                lane.events.left(counter.finish(), "config_changed")
         session.counters = [
             known[c.rule_id] if c.rule_id in known and before[c.rule_id] == after[c.rule_id] else c
             for c in fresh
         ]
-        lane.events.counters = session.counters
+    # Without a session, what the counters of the last one counted is in the totals already.
+    lane.events.counters = () if session is None else session.counters
     infos = rule_infos(new, camera)
     lane.events.encoder.reconfigured(infos, config_rev(new, camera), begun)
 
@@ -209,6 +209,18 @@ def _rule_info(name: str, rule: Line | Zone) -> RuleInfo:
     if isinstance(rule, Line):
         return RuleInfo(name, "line", geometry_hash(rule), None, rule.in_name, rule.out_name)
     return RuleInfo(name, "zone", geometry_hash(rule))
+
+
+def live_settings(camera: Camera) -> LiveSettings:
+    """How a live source is read, as the config says."""
+    return LiveSettings(
+        transport=camera.transport,
+        open_timeout_s=camera.open_timeout_s,
+        read_timeout_s=camera.read_timeout_s,
+        frozen_s=camera.frozen_s or None,
+        black_s=camera.black_s or None,
+        max_fps=camera.max_fps,
+    )
 
 
 def provenance(camera: str, source: Any, model: Segmenter) -> dict[str, Any]:

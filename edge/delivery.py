@@ -217,7 +217,9 @@ class Delivery:
         """Draw the conclusions; seconds until the next try."""
         if not isinstance(error, SinkError):  # a mistake of ours must not end the thread
             log.error("sink %s: unexpected error", self.name, exc_info=error)
-        known = error if isinstance(error, NotDelivered) else NotDelivered(str(error), "away")
+        # The text of an error that is not ours may hold an address with its token.
+        text = str(error) if isinstance(error, SinkError) else f"unexpected {type(error).__name__}"
+        known = error if isinstance(error, NotDelivered) else NotDelivered(text, "away")
         if known.sent:
             self._advance(rows[known.sent - 1].position)
             self._in_a_row = 0
@@ -226,7 +228,7 @@ class Delivery:
             self._failing_since_s = time.monotonic()
         self._in_a_row += 1
         self.failures += 1
-        self.last_error = str(error) or type(error).__name__
+        self.last_error = text or type(error).__name__
         self._front = rows[0] if rows else None
         self._limit = max(1, min(self._limit, len(rows) or self._limit) // 2)
         if known.cause == "content" and len(rows) > 1:

@@ -109,6 +109,11 @@ class JournalWriter:
         return len(self._waiting)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether an error has ended the thread, so that `put` raises."""
+        return self._crash is not None
+
+    @property
     def failing_since_s(self) -> float | None:
         """`time.monotonic()` of the first failed attempt since the last good one; else None."""
         return self._failing_since_s
@@ -136,7 +141,7 @@ class JournalWriter:
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        self._thread.join(timeout_s)
+        self._thread.join(timeout_s if is_written else min(timeout_s, 0.5))  # it hangs, or waits
         if not is_written:
             log.error("closed with %d events that are not in the journal", self.waiting)
         return is_written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -145,6 +145,13 @@ class Lane:
         finally:
             self.events.close()
 
+    def leave(self, rule_ids: Collection[str], reason: str) -> None:
+        """Let who is inside these zones leave them, before the zones change or go."""
+        counters = [] if self.session is None else self.session.counters
+        for counter in counters:
+            if isinstance(counter, ZoneCounter) and counter.rule_id in rule_ids:
+                self.events.left(counter.finish(), reason)
+
     def _note(self, notice: Notice) -> None:
         say = log.warning if notice.kind in ("source_lost", "clock_step") else log.info
         say("%s: %s", self.name, described(notice), extra={"camera": self.name})
@@ -157,12 +164,10 @@ class Lane:
             self.events.notice(notice)
 
     def _end_session(self, reason: str) -> None:
-        session, self.session = self.session, None
-        if session is None:
+        if self.session is None:
             return
-        for counter in session.counters:
-            if isinstance(counter, ZoneCounter):
-                self.events.left(counter.finish(), reason)
+        self.leave({counter.rule_id for counter in self.session.counters}, reason)
+        session, self.session = self.session, None
         failure: EdgeError | None = None
         for output in session.outputs:
             try:

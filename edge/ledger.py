@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ log = logging.getLogger("edge.journal")
 FLUSH_S = 2.0  # how long books, or a sink that is taken away, are waited for: cameras wait too
 RETAIN_EVERY_S = 600.0
 DAY_S = 86_400.0
-DIRECT = "events"  # name of the sink that --events names
+LEAVE_S = 1.0  # how long a disk that hangs is waited for at the end
+DIRECT = "--events"  # name of the sink that the option names; no sink of a config begins so
 
 
 class Ledger:
@@ -57,13 +59,15 @@ class Ledger:
         self._encoders: dict[str, Encoder] = {}
         self._retiring = threading.Thread()
         self._retained_s = time.monotonic()
+        self.undelivered: dict[str, int] = {}  # events by sink, once it is closed
         self._writer = JournalWriter(self.journal, self._lost_event, self._wake)
         try:
             if direct is not None:
                 self._deliver(DIRECT, direct, 100, None)
             self.apply(config)
         except BaseException:
-            self.close(0.0)
+            with suppress(SinkError):
+                self.close(0.0)
             raise
 
     def apply(self, config: Config) -> None:
@@ -74,11 +78,13 @@ class Ledger:
         """
         old, self._config = self._config, config
         is_same_device = old.device_id == config.device_id
-        for name in list(old.sinks):
-            if not is_same_device or old.sinks[name] != config.sinks.get(name):
-                gone = self._deliveries.pop(name, None)
-                if gone is not None:
-                    gone.close(FLUSH_S)
+        gone = [
+            self._deliveries.pop(name)
+            for name in old.sinks
+            if name in self._deliveries
+            and not (is_same_device and old.sinks[name] == config.sinks.get(name))
+        ]
+        close_all(gone, FLUSH_S)
         failure: EdgeError | None = None
         for name in config.sinks:
             if name not in self._deliveries:
@@ -92,15 +98,22 @@ class Ledger:
     def open(self, source_id: str, source_key: str | None, geometry: Mapping[str, str]) -> Stream:
         """The books of a source; `source_key` is None for a live one.
 
+        Those of a live one go on, so they are not opened before they have all its events.
+
         Raises:
             SinkError: the journal cannot be written.
         """
+        if source_key is None and not self.flush():
+            raise SinkError(
+                f"{self.journal.path}: expected all events in the journal before the books of "
+                f"'{source_id}' are opened, got some that wait in memory"
+            )
         now_utc_s = time.time() if source_key is None else None
         return self.journal.stream(source_id, source_key, geometry, now_utc_s)
 
     def open_recording(
         self, source_id: str, source_key: str, geometry: Mapping[str, str], seen_by: str
-    ) -> None:
+    ) -> Stream:
         """Begin to count a recording, perhaps again; events that are already there are ignored.
 
         Args:
@@ -121,6 +134,7 @@ class Ledger:
                 f"was counted into this journal before, got others; use another journal"
             )
         self._writer.save_state(source_id, source_key, {"seen_by": seen_by})
+        return stream
 
     def sender(
         self,
@@ -128,15 +142,19 @@ class Ledger:
         source_key: str | None,
         encoder: Encoder,
         most_waiting: int | None = None,
+        stop: threading.Event | None = None,
     ) -> Callable[[dict[str, Any]], None]:
         """What takes the events of a source.
 
         It never waits, unless `most_waiting` events do: a recording can wait, a camera cannot.
+        When `stop` is set, it does not wait either.
         """
         self._encoders[source_id] = encoder
 
         def send(event: dict[str, Any]) -> None:
             while most_waiting is not None and self._writer.waiting >= most_waiting:
+                if self._writer.has_ended or (stop is not None and stop.is_set()):
+                    break
                 self._writer.flush(1.0)
             self._writer.put(Entry(source_id, source_key, event, dumps(event)))
 
@@ -147,10 +165,11 @@ class Ledger:
         if state:
             self._writer.save_state(source_id, None, state)
 
-    def flush(self) -> bool:
+    def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until all events are in the journal; False, and said, if they are not by then."""
+        longest_s = FLUSH_S if timeout_s is None else timeout_s
         is_failing = self._writer.failing_since_s is not None
-        is_written = not is_failing and self._writer.flush(FLUSH_S)
+        is_written = self._writer.flush(longest_s / 10 if is_failing else longest_s)
         if not is_written:
             log.error("%d events are not in the journal yet", self._writer.waiting)
         return is_written
@@ -168,16 +187,33 @@ class Ledger:
         """Write and deliver what waits, as far as receivers take it in time; the rest stays.
 
         Returns:
-            Whether every sink has everything.
+            Whether every sink has everything; `undelivered` says which does not.
+
+        Raises:
+            SinkError: events could not be written to the journal, and are lost.
         """
         began_s = time.monotonic()
-        self._writer.close(max(1.0, timeout_s / 2))
+        is_written = self._writer.close(max(1.0, timeout_s / 2))
         left_s = max(0.0, timeout_s - (time.monotonic() - began_s))
         delivered = close_all(list(self._deliveries.values()), left_s)
-        if self._retiring.is_alive():
-            self._retiring.join(1.0)
-        self.journal.close()
+        # A thread that hangs with the disk holds the journal: closing it could wait for ever.
+        closing = threading.Thread(target=self._close_journal, name="edge-close", daemon=True)
+        closing.start()
+        closing.join(LEAVE_S)
+        if closing.is_alive():
+            log.error("%s: still busy, and left as it is", self.journal.path)
+        if not is_written:
+            raise SinkError(
+                f"{self.journal.path}: expected all events in the journal at the end, got "
+                f"{self._writer.waiting} that could not be written"
+            )
         return delivered
+
+    def _close_journal(self) -> None:
+        self.undelivered = {d.name: d.lag for d in self._deliveries.values() if d.lag}
+        if self._retiring.is_alive():
+            self._retiring.join(LEAVE_S / 2)
+        self.journal.close()
 
     def journal_status(self) -> JournalStatus:
         """How the journal is."""

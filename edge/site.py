@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from edge import build
-from edge.config import Camera, Config, check_classes
-from edge.errors import EdgeError
+from edge.config import Camera, Config, check_classes, tracks_rev
+from edge.errors import EdgeError, SinkError, SourceError
 from edge.events import Past
 from edge.lane import Feed, Lane, Session
 from edge.ledger import Ledger
 from edge.outputs import EventsOutput, Output
 from edge.receivers import Evidence
 from edge.segment import Segmenter
-from edge.sources import LiveSettings, RecordedFeed, check_live, is_live, open_live, open_source
+from edge.sources import RecordedFeed, check_live, is_live, open_live, open_source
 from edge.types import Stamp, Wall
 from edge.web.status import CameraState, CameraStatus
 
@@ -65,6 +66,7 @@ class Site:
         self._outputs = outputs
         self._evidence = evidence
         self._saved_s = time.monotonic()
+        self._unopened: list[str] = []  # cameras whose books could not be opened yet
         self.on_event: Callable[[str, str], None] | None = None  # told camera and type of each
         self.on_gone: Callable[[str], None] | None = None  # told the camera
 
@@ -74,21 +76,28 @@ class Site:
         Raises:
             ConfigError: a class that the model does not know; nothing is changed then.
             SourceError: a kind of camera that cannot be read here; likewise.
+            SinkError: the journal cannot be written; likewise.
         """
         check_classes(config, self._segmenter.class_names)
         for camera in config.cameras.values():
             if is_live(camera.source):
                 check_live(camera.source)
+        if self.lanes and not self._ledger.flush():
+            raise SinkError(
+                "journal: expected it to take all events before cameras change, got some that wait "
+                "in memory; the cameras are as they were"
+            )
         old, self.config = self.config, config
         for lane in list(self.lanes):
             if lane.name not in config.cameras or _is_other(old, config, lane.name):
                 self._close(lane, "config_changed")
                 if lane.name not in config.cameras and self.on_gone is not None:
                     self.on_gone(lane.name)
+        self._unopened = []
         known = {lane.name: lane for lane in self.lanes}
         for name in config.cameras:
             if name not in known:
-                self._open(name)
+                self._open_or_later(name, is_start=not old.cameras)
             elif old.cameras[name] != config.cameras[name]:
                 self._change(known[name], old)
 
@@ -98,7 +107,15 @@ class Site:
         if is_due or now_s - self._saved_s >= SAVE_EVERY_S:
             self._saved_s = now_s
             for lane in self.lanes:
-                self._ledger.save_state(lane.name, lane.events.state())
+                self._save(lane)
+            if self._unopened and not is_due and self._ledger.flush(0.2):
+                unopened, self._unopened = self._unopened, []
+                for name in unopened:
+                    self._open_or_later(name)
+
+    def _save(self, lane: Lane) -> None:
+        if not isinstance(lane.feed, RecordedFeed):  # which begins again
+            self._ledger.save_state(lane.name, lane.events.state())
 
     def statuses(self) -> list[CameraStatus]:
         """How each camera is."""
@@ -121,22 +138,38 @@ class Site:
             if failure is not None:
                 raise failure
 
-    def _open(self, name: str) -> None:
-        """Open one camera. A recording that cannot be read is said and left out."""
-        camera = self.config.cameras[name]
+    def _open_or_later(self, name: str, is_start: bool = False) -> None:
+        """Open one camera; `save` tries again if the journal cannot say now where it left off.
+
+        At the start that is raised. A recording that cannot be counted is left out.
+        """
+        extra, is_camera = {"camera": name}, is_live(self.config.cameras[name].source)
         try:
-            recording = None if is_live(camera.source) else open_source(camera.source)
-        except EdgeError as error:
-            log.error("%s: %s", name, error, extra={"camera": name})
-            return
+            self._open(name)
+        except SourceError as error:
+            log.error("%s: %s", name, error, extra=extra)
+        except SinkError as error:
+            if is_start and is_camera:
+                raise
+            later = "; tried again" if is_camera else ""
+            log.error("%s: not opened: %s%s", name, error, later, extra=extra)
+            self._unopened += [name] * is_camera
+
+    def _open(self, name: str) -> None:
+        """Open one camera."""
+        camera, geometry = self.config.cameras[name], build.geometry(self.config, name)
+        recording = None if is_live(camera.source) else open_source(camera.source)
         key = None if recording is None else recording.content_key
-        geometry = build.geometry(self.config, name)
-        stream = self._ledger.open(name, key, geometry)
         feed: Feed
+        if key is None:
+            stream = self._ledger.open(name, None, geometry)
+        else:
+            seen_by = tracks_rev(self.config, name, self._segmenter.session.file.sha256)
+            stream = self._ledger.open_recording(name, key, geometry, seen_by)
         if recording is None:
             feed = open_live(
                 camera.source,
-                _live_settings(camera),
+                build.live_settings(camera),
                 stream.session,
                 name,
                 self._wake.set,
@@ -172,6 +205,8 @@ class Site:
     def _telling(self, name: str, send: Send) -> Send:
         def sent(event: dict[str, Any]) -> None:
             send(event)
+            if event["type"] == "count_snapshot":  # after a kill, this window must not end again
+                self._saved_s = -math.inf
             if self.on_event is not None:
                 self.on_event(name, event["type"])
 
@@ -193,14 +228,15 @@ class Site:
     def _change(self, lane: Lane, old: Config) -> None:
         """Other rules for a camera that goes on."""
         before, after = old.cameras[lane.name].rules, self.config.cameras[lane.name].rules
-        if not self._ledger.flush():  # the books must know all that the old rules counted
-            log.error("%s: rules not changed, the journal cannot be written", lane.name)
+        changed = {name for name in after if before.get(name) != after[name]}
+        lane.leave(changed | (before.keys() - after.keys()), "config_changed")
+        try:
+            stream = self._ledger.open(lane.name, None, build.geometry(self.config, lane.name))
+        except SinkError as error:
+            log.error("%s: rules not changed: %s", lane.name, error, extra={"camera": lane.name})
             kept = {**self.config.cameras, lane.name: old.cameras[lane.name]}
             self.config = self.config.model_copy(update={"cameras": kept})
             return
-        geometry = build.geometry(self.config, lane.name)
-        stream = self._ledger.open(lane.name, None, geometry)
-        changed = {name for name in after if before.get(name) != after[name]}
         begun = {name: stream.totals[name] for name in changed}
         build.reconfigure(lane, old, self.config, self._segmenter.class_names, begun)
         now = _now(lane.events.last)
@@ -213,8 +249,8 @@ class Site:
         self.lanes.remove(lane)
         extra = {"camera": lane.name}
         log.info("%s: %d frames, %s", lane.name, lane.frames, totals_of(lane), extra=extra)
-        self._ledger.save_state(lane.name, lane.events.state())
         try:
+            self._save(lane)
             lane.close(reason, patience_s)
         except EdgeError as error:
             log.error("%s: %s", lane.name, error, extra={"camera": lane.name})
@@ -227,18 +263,6 @@ def totals_of(lane: Lane) -> str:
     tallies = lane.events.encoder.tallies()
     found = [f"{rule} {t.count_in} in {t.count_out} out" for rule, t in tallies.items()]
     return ", ".join(found) or "no rules"
-
-
-def _live_settings(camera: Camera) -> LiveSettings:
-    """How a live source is read, as the config says."""
-    return LiveSettings(
-        transport=camera.transport,
-        open_timeout_s=camera.open_timeout_s,
-        read_timeout_s=camera.read_timeout_s,
-        frozen_s=camera.frozen_s or None,
-        black_s=camera.black_s or None,
-        max_fps=camera.max_fps,
-    )
 
 
 def _status(lane: Lane) -> CameraStatus:

@@ -249,6 +249,44 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "sinks: {a: {type: webhook, url: '${HIDDEN}'}}",
+        "sinks: {a: {type: webhook, url: 'https://x', headers: [hunter2]}}",
+        "sinks: {a: {type: mqtt, host: x, password: [hunter2]}}",
+        "sinks: {a: {type: webhook, url: 'https://x', headers: {Authorization: Bearer hunter2}}}",
+        "sinks: {a: {type: webhook, url: 'https://x', headers: {X-Api-Key: hunter2}}}",
+        "web: {token: [hunter2]}",
+        "cameras: {a: {source: 'gst:rtspsrc location=rtsp://x user-id=me user-pw=hunter2 ! sink'}}",
+        "cameras: {a: {source: 'rtsp://me:554/hunter2x@10.0.0.1/1', lines: 3}}",
+    ],
+)
+def test_a_secret_is_in_no_message(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("HIDDEN", "hooks.example/hunter2")
+    path = tmp_path / "site.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cameras: {a: {source: 'rtsp://10.0.0.5:554/user@home'}}",
+        "cameras: {a: {source: 'gst:rtspsrc location=rtsp://x user-pw=${HELD} ! sink'}}",
+        "sinks: {a: {type: webhook, url: 'https://x', headers: {Authorization: 'Bearer ${HELD}'}}}",
+        "sinks: {a: {type: webhook, url: 'https://x', headers: {X-Site: north}}}",
+    ],
+)
+def test_what_is_no_password_is_not_taken_for_one(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("HELD", "hunter2")
+    path = tmp_path / "site.yaml"
+    path.write_text(text)
+    load(path)
+
+
+@pytest.mark.parametrize(
     ("text", "message"), [row[1:] for row in ERRORS], ids=[r[0] for r in ERRORS]
 )
 def test_mistakes_are_named_with_line_and_key(text, message, tmp_path, monkeypatch):

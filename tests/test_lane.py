@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import jsonschema
-import numpy as np
 import pytest
+from feeds import NAMES, UTC_S, Script, play, seen, wall
 
 from edge import build
 from edge.config import Config
 from edge.events import Event, Past, Tally, json_schema
 from edge.lane import Lane, Session, longest_waiting
 from edge.outputs import EventsOutput
-from edge.testing import PERSON, Actor, frames, times
-from edge.types import Frame, Notice, Stamp, Wall
+from edge.testing import PERSON, Actor
+from edge.types import Notice, Stamp
 
-UTC_S = 1_790_237_700.0
-NAMES = ("person", "car")
 CONFIG = Config.model_validate(
     {
         "cameras": {
@@ -27,41 +25,7 @@ CONFIG = Config.model_validate(
         },
     }
 )
-WALKER = Actor(PERSON, 20, 60, ((0.0, 20.0, 200.0), (4.0, 300.0, 200.0)))
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
-
-
-class Script:
-    """A feed that gives what it was told to give."""
-
-    def __init__(self, *items):
-        self.items = list(items)
-        self.closed = False
-
-    @property
-    def ended(self):
-        return not self.items
-
-    def poll(self):
-        return self.items.pop(0) if self.items else None
-
-    def close(self, patience_s=0.0):
-        self.closed = True
-
-
-def wall(media_s: float) -> Wall:
-    return Wall(UTC_S + media_s, "arrival", 500.0)
-
-
-def seen(start_s: float, until_s: float, actor=WALKER, size_hw=(240, 320), first=0):
-    """Frames and instances of a part of the scene, as a live source would stamp them."""
-    found = []
-    for stamp, instances, _ in frames([actor], times(until_s, 10), size_hw):
-        if stamp.media_s >= start_s:
-            image = np.zeros((*size_hw, 3), np.uint8)
-            at = Stamp(stamp.frame + first, stamp.media_s + first / 10, wall(stamp.media_s))
-            found.append((Frame(at, image), instances))
-    return found
 
 
 def lane_of(feed, sent, past=None, config=CONFIG) -> Lane:
@@ -78,13 +42,6 @@ def lane_of(feed, sent, past=None, config=CONFIG) -> Lane:
         )
 
     return Lane("gate", feed, 1, begin, EventsOutput(encoder, sent.append))
-
-
-def play(lane: Lane, found) -> None:
-    for frame, instances in found:
-        lane.feed.items.insert(0, frame)
-        assert lane.poll() is frame
-        lane.take(frame, instances)
 
 
 def lost(media_s: float, frame: int, reason="stalled: no picture for 5 s") -> Notice:

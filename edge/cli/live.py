@@ -41,6 +41,7 @@ class Asked:
     stop: threading.Event = field(default_factory=threading.Event)
     wake: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)
+    by_signal: bool = False  # whether a signal set `stop`
 
     def on_signals(self) -> None:
         """SIGTERM and SIGINT stop, a second SIGINT interrupts at once, SIGHUP reloads."""
@@ -49,6 +50,7 @@ class Asked:
             if self.stop.is_set() and number == signal.SIGINT:
                 raise KeyboardInterrupt
             asked = self.reload if number == signal.SIGHUP else self.stop
+            self.by_signal |= asked is self.stop
             asked.set()
             self.wake.set()
 
@@ -158,7 +160,9 @@ class _Routine:
         if isinstance(self._wishes.direct, StandardOutput) and self._wishes.direct.is_gone:
             raise SinkError("standard output: expected a reader, got none: it closed the pipe")
         most = self._wishes.max_frames
-        if most is not None and all(lane.frames >= most for lane in self.site.lanes):
+        if most is not None and all(
+            lane.frames >= most or lane.feed.ended for lane in self.site.lanes
+        ):
             self._asked.stop.set()
 
     def _reload(self) -> None:
@@ -182,7 +186,8 @@ class _Routine:
 
     def _say(self, elapsed_s: float) -> None:
         for lane in self.site.lanes:
-            done = lane.frames - self._frames.get(lane.name, 0)
+            before = self._frames.get(lane.name, 0)  # more, if it was opened anew
+            done = lane.frames - before * (before <= lane.frames)
             self._frames[lane.name] = lane.frames
             log.info(
                 "%s: %.1f frames a second, %s",
@@ -237,14 +242,16 @@ def _serve(
 def close_ledger(
     ledger: Ledger, timeout_s: float = FINISH_S, say: Callable[[str], None] = log.warning
 ) -> None:
-    """Write and deliver what is left, and say what receivers do not have."""
-    if not ledger.close(timeout_s):
-        for sink in ledger.sink_statuses():
-            if sink.lag_events:
-                say(
-                    f"sink {sink.name}: {sink.lag_events} events wait in the journal "
-                    "until the next start"
-                )
+    """Write and deliver what is left, and say what receivers do not have.
+
+    Raises:
+        SinkError: events could not be written to the journal, and are lost.
+    """
+    try:
+        ledger.close(timeout_s)
+    finally:
+        for sink, events in ledger.undelivered.items():
+            say(f"sink {sink}: {events} events wait in the journal until the next start")
 
 
 def _changed(files: Iterable[Path]) -> list[tuple[int, int]]:

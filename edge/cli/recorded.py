@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,7 +14,8 @@ from types import FrameType
 from typing import Any
 
 from edge import build, pipeline
-from edge.cli.live import close_ledger, journal_path
+from edge.cli.live import FINISH_S, close_ledger, journal_path
+from edge.cli.logs import start_logging
 from edge.cli.report import ProgressOutput, console, totals_table, warn
 from edge.config import Config, tracks_rev
 from edge.delivery import Sink
@@ -95,16 +96,22 @@ def session_outputs(
 
 
 def run_recorded(
-    config: Config, results: Results, events: str | None, journal: Path | None
+    config: Config,
+    results: Results,
+    events: str | None,
+    journal: Path | None,
+    secrets: Collection[str] = (),
 ) -> bool:
     """Count in recordings, one after the other; whether that was interrupted."""
     stop = stop_on_signal()
     with ExitStack() as finish:
         ledger: Ledger | None = None
         if journal is not None or config.journal.path is not None or config.sinks:
+            # Of receivers and the journal, threads tell.
+            start_logging(config.log.format, "error" if results.quiet else "warning", secrets)
             path = journal_path(config, journal)
             ledger = Ledger(path, config, direct_sink(config, events))
-            finish.callback(close_ledger, ledger, DELIVER_S, lambda text: warn("events", [text]))
+            finish.callback(_close, ledger, stop)
 
         @cache  # not before there is something to count: it empties the file of an earlier run
         def opened_sink() -> JsonLinesSink:
@@ -126,6 +133,11 @@ def run_recorded(
     return stop.is_set()
 
 
+def _close(ledger: Ledger, stop: threading.Event) -> None:
+    timeout_s = FINISH_S if stop.is_set() else DELIVER_S
+    close_ledger(ledger, timeout_s, lambda text: warn("events", [text]))
+
+
 def _count(
     config: Config,
     camera: str,
@@ -145,7 +157,7 @@ def _count(
             key, geometry = source.content_key, build.geometry(config, camera)
             seen_by = tracks_rev(config, camera, segmenter.session.file.sha256)
             keeps.open_recording(camera, key, geometry, seen_by)
-            send = keeps.sender(camera, key, encoder, MOST_WAITING)
+            send = keeps.sender(camera, key, encoder, MOST_WAITING, stop)
         else:
             send = lines_to(keeps())
         events = EventsOutput(encoder, send, counters, config.snapshot_every_s)

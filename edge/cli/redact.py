@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from edge.errors import EdgeError
 
 HIDDEN = "***"
 # A login in an address, however badly its password is written; values of an address's query.
@@ -53,6 +56,21 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.value(v) for v in value]
         return self.text(str(value))
+
+
+@contextmanager
+def hidden(secrets: Collection[str]) -> Iterator[None]:
+    """Errors that leave its block hold none of these secrets.
+
+    An address that is mistyped is taken for a file, say, and named in full.
+    """
+    try:
+        yield
+    except EdgeError as error:
+        text = Redactor(secrets).text(str(error)) if secrets else str(error)
+        if text == str(error):
+            raise
+        raise type(error)(text) from None
 
 
 def _written_forms(secret: str) -> set[str]:

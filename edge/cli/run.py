@@ -24,6 +24,7 @@ from edge.cli.options import (
     with_moving_cameras,
 )
 from edge.cli.recorded import Results, direct_sink, run_recorded, session_outputs
+from edge.cli.redact import hidden
 from edge.config import Config, with_model
 from edge.errors import ConfigError
 from edge.sinks.tracks import format_of, tracks_format
@@ -116,15 +117,16 @@ def run(  # noqa: PLR0913
         return with_moving_cameras(config) if camera_motion else config, secrets
 
     config, secrets = load()
+    known = set(secrets)
     if watch and config_file is None:
         raise ConfigError("--watch: expected --config FILE to watch, got none")
     results = Results(save_video, save_detections, save_tracks, form, max_frames, quiet)
-    if any(is_live(camera.source) for camera in config.cameras.values()):
+
+    def count_live() -> bool:
         asked = Asked()
         asked.on_signals()
         level = "warning" if quiet else config.log.level
-        start_logging(config.log.format, level, secrets)
-        known = set(secrets)
+        start_logging(config.log.format, level, known)
 
         def load_again() -> Config:
             config, secrets = load()
@@ -142,8 +144,13 @@ def run(  # noqa: PLR0913
         )
         segmenter = build.configured_segmenter(config)
         run_live(config, segmenter, wishes, asked)
-        stopped = asked.stop.is_set() and max_frames is None
-    else:
-        stopped = run_recorded(config, results, events, journal)
+        return asked.by_signal
+
+    is_watching = any(is_live(camera.source) for camera in config.cameras.values())
+    with hidden(known):
+        if is_watching:
+            stopped = count_live()
+        else:
+            stopped = run_recorded(config, results, events, journal, known)
     if stopped:
         raise typer.Exit(130)

@@ -19,11 +19,15 @@ _FILE = "file:"
 _SINK_KEYS = {"host", "user", "password", "url", "secret", "token"}
 _SECRET_KEYS = {"password", "secret", "token"}
 # A password in an address: after the user's name, or as a value of the query.
-_USER = re.compile(r"://[^:/@\s]*:(?P<password>.*)@", re.DOTALL)
+# (What looks like a port and a path is none.) Or as a property of a GStreamer element.
+_USER = re.compile(r"://[^:/@\s]*:(?!\d{1,5}/)(?P<password>.*)@", re.DOTALL)
 _QUERY = re.compile(
     r"[?&](?:pass|passwd|password|pwd|token|secret|key|apikey|api_key|auth)=(?P<password>[^&#]*)",
     re.IGNORECASE,
 )
+_PROPERTY = re.compile(r"\b(?:user-pw|proxy-pw|password)=(?P<password>\S*)")
+_SECRET_HEADER = re.compile(r"authorization|token|secret|key|cookie|password", re.IGNORECASE)
+_SCHEME = re.compile(r"^(?:bearer|basic|token)\s+", re.IGNORECASE)
 
 
 class Secrets:
@@ -76,7 +80,7 @@ def problems(data: object, key: Key = ()) -> Iterator[tuple[Key, str]]:
                 yield inner, message(inner, what + "web that hold secrets know variables")
             elif (trouble := _trouble(name)) is not None:
                 yield inner, message(inner, trouble)
-        if known and (trouble := written_out(text, str(inner[-1]))) is not None:
+        if known and (trouble := _written_out_at(inner, text)) is not None:
             yield inner, message(inner, trouble)
 
 
@@ -88,12 +92,21 @@ def written_out(text: str, key: str = "source") -> str | None:
     >>> written_out("rtsp://me:${DOOR}@door/1"), written_out("clip.mp4")
     (None, None)
     """
-    parts = [m["password"] for m in (_USER.search(text), _QUERY.search(text)) if m]
+    found = [_USER.search(text), _QUERY.search(text)]
+    if text.startswith("gst:"):
+        found.append(_PROPERTY.search(text))
+    parts = [m["password"] for m in found if m]
     if key in _SECRET_KEYS:
         parts.append(text)
     if any(VARIABLE.sub("", part) for part in parts):
         return "expected the password as ${NAME} or ${file:PATH}, got it written out"
     return None
+
+
+def _written_out_at(key: Key, text: str) -> str | None:
+    if len(key) == 4 and _SECRET_HEADER.search(str(key[3])):
+        return written_out(_SCHEME.sub("", text), "secret")
+    return written_out(text, str(key[-1]))
 
 
 def knows_variables(key: Key) -> bool:

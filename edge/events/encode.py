@@ -29,7 +29,7 @@ from edge.events.tallies import Tallies, count_of
 from edge.types import CountEvent, Notice, Stamp, Totals, TrackFacts, TrackFlag
 
 # How many (rule, track, kind) keep their ordinal. Track ids are never reused, so the oldest can
-# go: it would have to act again after this many others did.
+# go; those that come after it begin above it, in case it acts again.
 _MAX_ORDINALS = 16_384
 
 
@@ -63,6 +63,7 @@ class Encoder:
         self._last: Stamp | None = None  # of the last event of a counter
         self._tallies = Tallies(class_names, past.tallies)
         self._ordinals: OrderedDict[tuple[str, int, str], int] = OrderedDict()
+        self._least_ordinal = 0  # what was forgotten had none above
 
     def encode(
         self,
@@ -111,6 +112,8 @@ class Encoder:
         what = [rule.id, rule.geometry_hash, self._source.id, self._source.session]
         event_id = hash_of([*self._origin(), *what, "count_snapshot", start_s, end_s])
         if window.is_utc:
+            # A clock that is set back lets a window come again.
+            event_id = self._live_id("count_snapshot")
             time = time_of(stamp)
             span: dict[str, Any] = {"start": utc_text(start_s), "end": utc_text(end_s)}
         else:
@@ -128,14 +131,18 @@ class Encoder:
         return self._rules_event("started", self._run_id("started"), stamp)
 
     def stopped(self, stamp: Stamp, totals: Mapping[str, Totals]) -> dict[str, Any]:
-        """`stopped`: the final totals by rule id. `stamp` is that of the last frame."""
+        """`stopped`: the final totals.
+
+        Args:
+            stamp: of the last frame.
+            totals: of this session's counters by rule id; of others, what the events so far say.
+        """
         # An interrupted run stops elsewhere than one that comes to the end.
         at = [rounded(stamp.media_s, MEDIA_S)]
         encoded = self._envelope.opened("stopped", self._run_id("stopped", at), time_of(stamp))
         encoded["counts"] = [
-            {"rule_id": rule_id, "count": count_of(self._tallies.of(rule_id, totals[rule_id]), 0)}
-            for rule_id in self._rules
-            if rule_id in totals
+            {"rule_id": rule, "count": count_of(self._tallies.of(rule, totals.get(rule)), 0)}
+            for rule in self._rules
         ]
         return self._envelope.closed(encoded)
 
@@ -143,6 +150,7 @@ class Encoder:
         """Another session of a live source: totals go on, tracks are others."""
         self._tallies.turn_over()
         self._ordinals.clear()
+        self._least_ordinal = 0
         self._envelope.begin(session, width, height)
 
     def reconfigured(
@@ -301,10 +309,11 @@ class Encoder:
 
     def _event_id(self, event: CountEvent, rule: RuleInfo) -> str:
         key = _what(event, event.kind)
-        ordinal = self._ordinals.pop(key, 0) + 1
+        ordinal = self._ordinals.pop(key, self._least_ordinal) + 1
         self._ordinals[key] = ordinal  # now the newest
         if len(self._ordinals) > _MAX_ORDINALS:
-            self._ordinals.popitem(last=False)
+            _, forgotten = self._ordinals.popitem(last=False)
+            self._least_ordinal = max(self._least_ordinal, forgotten)
         return self._hash_of(rule, key, ordinal)
 
     def _last_id(self, event: CountEvent, rule: RuleInfo, kind: str) -> str:

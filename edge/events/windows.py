@@ -64,6 +64,8 @@ class Windows:
         elif now_s <= self._last_s:
             if self._is_utc:  # a clock was set back: the window that has begun is only longer
                 self._last_s = now_s
+                if now_s < self._start_s(self._number - 1):  # or would be so for hours or years
+                    self._number, self._seen_s = int(now_s // self._every_s), 0.0
             return []
         elif self._is_broken:
             ended = self._passed(now_s, is_seen=False)

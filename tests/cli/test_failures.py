@@ -369,3 +369,15 @@ def test_a_wrong_source_leaves_the_events_of_an_earlier_run(count, tmp_path):
     events.write_text("earlier\n")
     refused(count(tmp_path / "nothere.mp4", "--events", events), 3, "no such file")
     assert events.read_text() == "earlier\n"
+
+
+def test_a_mistyped_address_is_named_without_its_password(
+    edge, tmp_path, square_model, monkeypatch
+):
+    monkeypatch.setenv("DOOR", "hunter2")
+    path = tmp_path / "site.yaml"
+    path.write_text("cameras: {door: {source: 'rtsp:/me:${DOOR}@10.0.0.5/1'}}\n")
+    result = edge("run", "--config", path, "--model", square_model)
+    assert result.code == 3
+    assert "hunter2" not in result.err
+    assert "rtsp:/me:***@10.0.0.5/1" in result.err

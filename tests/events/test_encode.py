@@ -255,6 +255,19 @@ def test_what_is_remembered_for_ids_is_bounded_and_what_is_in_use_stays(monkeypa
     assert len(occupied) == 50
 
 
+@pytest.mark.parametrize("kind", ["zone_occupancy", "overcrowding_started", "line_crossed"])
+def test_what_happens_again_after_much_else_has_an_id_of_its_own(monkeypatch, kind):
+    monkeypatch.setattr("edge.events.encode._MAX_ORDINALS", 10)
+    run, found = encoder(), []
+    for round_ in range(4):
+        for _ in range(round_ + 1):
+            found.append(run.encode(EVENTS[kind])["event_id"])
+        for track_id in range(100 * round_ + 100, 100 * round_ + 130):
+            event = replace(CROSSED, track=replace(TRACK, track_id=track_id))
+            found.append(run.encode(event)["event_id"])
+    assert len(set(found)) == len(found)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_what_json_does_not_know_is_refused(bad):
     event = encoder().encode(replace(CROSSED, track=replace(TRACK, score=bad)))

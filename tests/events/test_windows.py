@@ -133,6 +133,18 @@ def test_what_has_begun_goes_on_after_a_restart():
     assert Windows(30.0, state).state() == {}  # of another length: it begins anew
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_clock_that_was_years_ahead_does_not_end_the_windows(is_restarted):
+    windows = Windows(60.0)
+    for k in range(300):
+        windows.update(at(UTC_S + 3e8 + k / 10))
+    if is_restarted:
+        windows = Windows(60.0, windows.state())
+    found = [w for k in range(1300) for w in windows.update(at(UTC_S + k / 10))]
+    assert [w.start_s for w in found] == [UTC_S, UTC_S + 60]
+    assert [w.coverage for w in found] == pytest.approx([1.0, 1.0], abs=0.01)
+
+
 def test_a_clock_that_is_set_back_makes_a_window_longer_not_twice():
     windows = Windows(60.0)
     found = [w for k in range(500) for w in windows.update(at(UTC_S + k / 10))]

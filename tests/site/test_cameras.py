@@ -48,6 +48,7 @@ def test_every_outage_is_told_and_counting_goes_on(kills, stall_s, tmp_path, rec
             after = run.used()
             assert run.stop() == 130
         record_property("back_s", [round(s, 1) for s in back_s])
+        record_property("threads_and_descriptors", (before, after))
     told = [e["type"] for e in run.events("source_lost", "source_restored")]
     assert told == ["source_lost", "source_restored"] * (len(told) // 2)
     assert len(told) // 2 >= kills + 2
@@ -66,7 +67,7 @@ def lost(run: Running) -> bool:
 
 
 @pytest.mark.timeout(600)
-def test_a_dead_and_a_frozen_camera_cost_the_others_nothing(tmp_path):
+def test_a_dead_and_a_frozen_camera_cost_the_others_nothing(tmp_path, record_property):
     """Two good cameras beside a dead and a frozen one lose no more frames than alone."""
     with RtspServer(fps=5) as one, RtspServer(fps=5) as other, RtspServer(fps=5) as third:
         good = {"one": camera(one.url), "other": camera(other.url)}
@@ -86,6 +87,7 @@ def test_a_dead_and_a_frozen_camera_cost_the_others_nothing(tmp_path):
             run.wait_for_frames("one", 150)
             together = shares(run)
             assert run.stop() == 130
+    record_property("lost", {"alone": alone, "beside a dead and a frozen one": together})
     assert max(together.values()) <= max(alone.values()) + 0.01
     reasons = {e["source"]["id"]: e["reason"] for e in run.events("source_lost")}
     assert reasons["dead"].startswith("cannot connect")

@@ -1,0 +1,367 @@
+"""Cameras of a site and their journal: reload, restart and a full disk cost no count."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from feeds import NAMES, Script, play, seen, wall
+
+from edge import site as site_module
+from edge.cli.live import close_ledger
+from edge.config import Config
+from edge.errors import SinkError
+from edge.events.journal import JournalError
+from edge.ledger import Ledger
+from edge.site import Site
+from edge.types import Notice, Stamp
+
+CLIP = Path(__file__).parent / "data" / "people.mp4"
+MODEL = SimpleNamespace(
+    class_names=NAMES,
+    session=SimpleNamespace(file=SimpleNamespace(sha256="0" * 64), provider="cpu"),
+)
+MIDDLE = {"a": [0.5, 0.0], "b": [0.5, 1.0]}
+LEFT = {"polygon": [[0, 0], [0.45, 0], [0.45, 1], [0, 1]]}
+WIDER = {"polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}
+
+
+def config_of(**cameras) -> Config:
+    """Cameras with these rules and settings."""
+    sections = {n: {"source": f"rtsp://10.0.0.1/{n}", **rest} for n, rest in cameras.items()}
+    return Config.model_validate({"cameras": sections})
+
+
+@pytest.fixture(autouse=True)
+def feeds(monkeypatch):
+    opened = []
+
+    def open_script(address, settings, session, name, wake):
+        opened.append(name)
+        return Script()
+
+    monkeypatch.setattr(site_module, "open_live", open_script)
+    return opened
+
+
+@contextmanager
+def running(folder, config, **more):
+    """A site that has begun, and its ledger."""
+    with_ledger = Ledger(folder / "journal.db", config)
+    site = Site(MODEL, with_ledger, threading.Event(), **more)
+    try:
+        site.apply(config)
+        yield site, with_ledger
+    finally:
+        site.close()
+        with_ledger.close(1.0)
+
+
+def events_of(ledger) -> list[dict]:
+    assert ledger.flush()
+    return [json.loads(row.line) for row in ledger.journal.all_after(0)]
+
+
+def totals_of(ledger) -> dict[tuple[str, str], tuple[int, int, dict]]:
+    assert ledger.flush()
+    return {
+        (t.source_id, t.rule_id): (t.tally.count_in, t.tally.count_out, dict(t.tally.by_class))
+        for t in ledger.journal.totals()
+    }
+
+
+def agree(ledger) -> None:
+    """Totals are the sum of deltas, classes add up to them, and events state what is booked."""
+    audit = ledger.journal.audit()
+    assert audit.is_balanced, audit
+    last = {}
+    for event in events_of(ledger):
+        if "rule" in event and event["type"] != "counter_reset":
+            last[event["source"]["id"], event["rule"]["id"]] = event["count"]
+    for key, (ins, outs, by_class) in totals_of(ledger).items():
+        assert (ins, outs) == tuple(sum(b[k] for b in by_class.values()) for k in (0, 1)), key
+        if key in last:
+            assert (last[key]["in"], last[key]["out"]) == (ins, outs), key
+
+
+def slow(ledger, monkeypatch, seconds=0.3):
+    """Let the disk take a while for each batch."""
+    append, pause = ledger.journal.append, threading.Event()
+
+    def later(batch, states=None):
+        pause.wait(seconds)
+        return append(batch, states)
+
+    monkeypatch.setattr(ledger.journal, "append", later)
+
+
+def test_a_camera_that_is_opened_anew_goes_on_from_what_waits_for_the_disk(tmp_path, monkeypatch):
+    rules = {"lines": {"middle": MIDDLE}, "zones": {"hall": LEFT}}
+    with running(tmp_path, config_of(gate=rules)) as (site, ledger):
+        slow(ledger, monkeypatch)
+        play(site.lanes[0], seen(0.0, 1.0))  # inside the zone
+        site.apply(config_of(gate={**rules, "max_fps": 5}))
+        play(site.lanes[0], seen(0.0, 4.0))
+        found = events_of(ledger)
+        assert [e["seq"] for e in found] == list(range(1, len(found) + 1))
+        assert [e["type"] for e in found].count("started") == 2
+        assert not [e for e in found if e.get("end_reason") == "interrupted"]
+        assert totals_of(ledger)["gate", "hall"][:2] == (2, 2)
+        agree(ledger)
+
+
+@pytest.mark.parametrize("after", [{**LEFT, "dwell_s": 3}, WIDER])
+def test_who_is_in_a_zone_that_is_changed_leaves_it_before(tmp_path, after):
+    with running(tmp_path, config_of(gate={"zones": {"hall": LEFT}})) as (site, ledger):
+        play(site.lanes[0], seen(0.0, 1.0))
+        site.apply(config_of(gate={"zones": {"hall": after}}))
+        kinds = [e["type"] for e in events_of(ledger)]
+        assert kinds.index("zone_exited") < kinds.index("config_changed")
+        play(site.lanes[0], seen(1.0, 4.0))
+        is_moved = after is WIDER
+        assert totals_of(ledger)["gate", "hall"][:2] == ((1, 1) if is_moved else (2, 2))
+        agree(ledger)
+        resets = [e for e in events_of(ledger) if e["type"] == "counter_reset"]
+        assert [(e["before"]["in"], e["before"]["out"]) for e in resets] == [(1, 1)] * is_moved
+
+
+def test_the_end_of_a_lost_camera_states_totals_once(tmp_path):
+    before = {"lines": {"middle": MIDDLE}}
+    after = {"lines": {"middle": {**MIDDLE, "classes": ["person"]}}}
+    with running(tmp_path, config_of(gate=before)) as (site, ledger):
+        lane = site.lanes[0]
+        play(lane, seen(0.0, 4.0))
+        lane.feed.items = [Notice("source_lost", Stamp(40, 4.0, wall(4.0)), 1, reason="gone")]
+        assert lane.poll() is None
+        site.apply(config_of(gate=after))
+        site.close()
+        stopped = events_of(ledger)[-1]
+        [count] = [c["count"] for c in stopped["counts"]]
+        assert count["in"] + count["out"] == 1
+        agree(ledger)
+
+
+def full_disk(ledger, monkeypatch) -> dict[str, bool]:
+    """A disk that is full while `is_full` is true."""
+    state = {"is_full": True}
+    append, stream = ledger.journal.append, ledger.journal.stream
+
+    def checked(call):
+        def do(*arguments, **more):
+            if state["is_full"]:
+                raise JournalError("j: expected room on the disk, got a full one")
+            return call(*arguments, **more)
+
+        return do
+
+    monkeypatch.setattr(ledger.journal, "append", checked(append))
+    monkeypatch.setattr(ledger.journal, "stream", checked(stream))
+    return state
+
+
+def broken(*_):
+    raise JournalError("j: expected room on the disk, got a full one")
+
+
+def test_a_reload_on_a_full_disk_costs_no_camera(tmp_path, monkeypatch):
+    monkeypatch.setattr("edge.ledger.FLUSH_S", 0.1)
+    rules = {"lines": {"middle": MIDDLE}}
+    old = config_of(gate=rules, door=rules)
+    new = config_of(
+        gate={**rules, "max_fps": 5}, door={"zones": {"hall": LEFT}}, yard={"zones": {"hall": LEFT}}
+    )
+    with running(tmp_path, old) as (site, ledger):
+        disk = full_disk(ledger, monkeypatch)
+        play(site.lanes[0], seen(0.0, 1.0))
+        with pytest.raises(SinkError, match="cameras are as they were"):
+            site.apply(new)
+        assert [lane.name for lane in site.lanes] == ["gate", "door"]
+        disk["is_full"] = False
+        site.apply(new)
+        assert {lane.name for lane in site.lanes} == {"gate", "door", "yard"}
+        assert set(site.lanes[0].events.encoder.tallies()) == {"hall"}  # the door
+        agree(ledger)
+
+
+def test_a_camera_whose_books_cannot_be_opened_is_opened_later(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(site_module, "SAVE_EVERY_S", 0.0)
+    rules = {"lines": {"middle": MIDDLE}}
+    with running(tmp_path, config_of(gate=rules)) as (site, ledger):
+        stream = ledger.journal.stream
+        monkeypatch.setattr(ledger.journal, "stream", broken)
+        with caplog.at_level(logging.ERROR):
+            site.apply(config_of(gate=rules, yard=rules, door={"zones": {"hall": LEFT}}))
+        assert "yard: " in caplog.text
+        assert [lane.name for lane in site.lanes] == ["gate"]
+        monkeypatch.setattr(ledger.journal, "stream", stream)
+        site.save()
+        assert {lane.name for lane in site.lanes} == {"gate", "yard", "door"}
+
+
+def test_a_camera_removed_while_its_books_are_closed_stays_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(site_module, "SAVE_EVERY_S", 0.0)
+    rules = {"lines": {"middle": MIDDLE}}
+    with running(tmp_path, config_of(gate=rules)) as (site, ledger):
+        stream = ledger.journal.stream
+        monkeypatch.setattr(ledger.journal, "stream", broken)
+        site.apply(config_of(gate=rules, yard=rules))
+        monkeypatch.setattr(ledger.journal, "stream", stream)
+        site.apply(config_of(gate=rules))
+        site.save()
+        assert [lane.name for lane in site.lanes] == ["gate"]
+
+
+def test_a_start_on_a_full_disk_is_an_error(tmp_path, monkeypatch):
+    config = config_of(gate={"lines": {"middle": MIDDLE}})
+    ledger = Ledger(tmp_path / "journal.db", config)
+    disk = full_disk(ledger, monkeypatch)
+    with pytest.raises(SinkError, match="full one"):
+        Site(MODEL, ledger, threading.Event()).apply(config)
+    disk["is_full"] = False
+    ledger.close(1.0)
+
+
+def test_a_sink_may_have_any_name_beside_that_of_the_command_line(tmp_path):
+    class Kept:
+        def __init__(self):
+            self.lines = []
+
+        def send(self, lines):
+            self.lines += lines
+
+        def close(self):
+            pass
+
+    file = tmp_path / "events.jsonl"
+    sinks = {"events": {"type": "file", "path": str(file)}}
+    config = config_of(gate={"lines": {"middle": MIDDLE}})
+    config = config.model_copy(update={"sinks": Config.model_validate({"sinks": sinks}).sinks})
+    kept = Kept()
+    ledger = Ledger(tmp_path / "journal.db", config, kept)
+    site = Site(MODEL, ledger, threading.Event())
+    site.apply(config)
+    site.close()
+    ledger.close(5.0)
+    assert kept.lines == file.read_text().splitlines()
+
+
+@pytest.mark.parametrize("method", ["write", "read"])
+def test_a_journal_that_hangs_does_not_hold_up_the_end(tmp_path, monkeypatch, method):
+    config = config_of(gate={"lines": {"middle": MIDDLE}})
+    ledger = Ledger(tmp_path / "journal.db", config)
+    site = Site(MODEL, ledger, threading.Event())
+    site.apply(config)
+    assert ledger.flush()
+    goes_on = threading.Event()
+    database = ledger.journal._database
+    plain = getattr(database, method)
+
+    @contextmanager
+    def hanging():
+        with plain() as connection:
+            goes_on.wait(60)
+            yield connection
+
+    monkeypatch.setattr(database, method, hanging)
+    site.close()
+
+    def end():
+        with suppress(SinkError):
+            close_ledger(ledger, 0.2)
+
+    ends = threading.Thread(target=end, daemon=True)
+    ends.start()
+    ends.join(10)
+    is_over = not ends.is_alive()
+    goes_on.set()
+    ends.join(10)
+    assert is_over
+
+
+def test_windows_go_on_after_a_kill_and_none_comes_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(site_module, "SAVE_EVERY_S", 3600.0)
+    config = config_of(gate={"lines": {"middle": MIDDLE}})
+    config = config.model_copy(update={"snapshot_every_s": 1.0})
+    with running(tmp_path, config) as (site, ledger):
+        play(site.lanes[0], seen(0.0, 0.5))
+        site.save(is_due=True)
+        play(site.lanes[0], seen(0.5, 2.5))
+        site.save()
+        site.lanes.clear()  # killed
+        windows = [e["window"] for e in events_of(ledger) if e["type"] == "count_snapshot"]
+        assert len(windows) == 2
+    with running(tmp_path, config) as (site, ledger):
+        play(site.lanes[0], seen(2.6, 4.0))
+        windows = [e["window"] for e in events_of(ledger) if e["type"] == "count_snapshot"]
+        assert len({w["start"] for w in windows}) == len(windows) == 3
+
+
+def test_a_recording_among_cameras_leaves_their_books_alone(tmp_path):
+    config = Config.model_validate({"cameras": {"clip": {"source": str(CLIP)}}})
+    config = config.model_copy(update={"snapshot_every_s": 1.0})
+    with running(tmp_path, config) as (site, ledger):
+        site.lanes[0].events._windows.update(seen(0.0, 0.2)[0][0].stamp)
+        site.save(is_due=True)
+        assert ledger.flush()
+        with ledger.journal._database.read() as connection:
+            keys = connection.execute("SELECT source_key FROM sources").fetchall()
+        assert keys == [(site.lanes[0].events.encoder._source.source_key,)]
+
+
+class Encoding:
+    """What a ledger needs of an encoder here."""
+
+    def lost(self, *arguments):
+        raise AssertionError
+
+
+def said(number: int) -> dict:
+    return {
+        "event_id": f"{number:032x}", "seq": number, "type": "started", "time": {},
+        "source": {"id": "clip", "session": 1},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["stop", "crash"])
+def test_a_recording_that_waits_for_a_disk_can_be_stopped(tmp_path, monkeypatch, end):
+    ledger, stop = Ledger(tmp_path / "journal.db", Config()), threading.Event()
+    send = ledger.sender("clip", "k", Encoding(), 3, stop)
+    disk = full_disk(ledger, monkeypatch)
+    if end == "crash":
+        monkeypatch.setattr(ledger.journal, "append", lambda *_: 1 / 0)
+    failures = []
+
+    def count():
+        try:
+            for number in range(1, 6):
+                send(said(number))
+        except SinkError as error:
+            failures.append(error)
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    if end == "stop":
+        counting.join(0.5)
+        assert counting.is_alive()  # the fourth waits
+        stop.set()
+    counting.join(30)
+    assert not counting.is_alive()
+    assert len(failures) == (end == "crash")
+    disk["is_full"] = False
+    assert ledger.flush() is (end == "stop")
+    with suppress(SinkError):
+        ledger.close(1.0)
+
+
+def test_events_that_could_not_be_written_by_the_end_are_an_error(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path / "journal.db", Config())
+    send = ledger.sender("clip", "k", Encoding())
+    full_disk(ledger, monkeypatch)
+    send(said(1))
+    with pytest.raises(SinkError, match="got 1 that could not be written"):
+        close_ledger(ledger, 0.1)
