@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from edge.errors import EdgeError
 from edge.outputs import Counter, Output
-from edge.segment import Prepared, Segmenter
+from edge.segment import Outputs, Prepared, Segmenter
 from edge.track.camera import CameraMotion
 from edge.track.tracker import Tracker
-from edge.types import F32, U8, Frame, Instances, Stamp, Step
+from edge.types import U8, Frame, Instances, Stamp, Step
 
 Seen = tuple[Stamp, U8 | None, Instances]
 
@@ -24,7 +24,7 @@ def segmented(frames: Iterable[Frame], segmenter: Segmenter) -> Iterator[Seen]:
     While one frame is decoded, tracked and counted here, the model runs on the next one on a
     thread of its own; the order and the results are the same as without.
     """
-    waiting: tuple[Frame, Prepared, Future[list[F32]]] | None = None
+    waiting: tuple[Frame, Prepared, Future[Outputs]] | None = None
     failure: EdgeError | None = None
     source = iter(frames)
     with ThreadPoolExecutor(1, "edge-infer") as worker:

@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from edge.lane import Lane, longest_waiting
-from edge.segment import Prepared, Segmenter
-from edge.types import F32, Frame
+from edge.segment import Outputs, Prepared, Segmenter
+from edge.types import Frame
 
 IDLE_S = 0.25  # how long to wait for a frame before looking at the clock again
 Observe = Callable[[str, Mapping[str, float]], None]
@@ -31,7 +31,7 @@ class _Running:
     """Frames that the model is at work on, of different cameras."""
 
     taken: list[_Taken]
-    outputs: Future[tuple[list[list[F32]], float]]
+    outputs: Future[tuple[list[Outputs], float]]
 
 
 def watch(  # noqa: PLR0913
@@ -79,7 +79,7 @@ def watch(  # noqa: PLR0913
 
 def _count(
     taken: _Taken,
-    outputs: list[F32],
+    outputs: Outputs,
     infer_s: float,
     lanes: list[Lane],
     segmenter: Segmenter,
@@ -112,7 +112,7 @@ def _started(
     if not taken:
         return None
 
-    def infer() -> tuple[list[list[F32]], float]:
+    def infer() -> tuple[list[Outputs], float]:
         began_s = time.monotonic()
         outputs = segmenter.infer_all([one.prepared for one in taken])
         return outputs, time.monotonic() - began_s

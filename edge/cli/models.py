@@ -44,7 +44,7 @@ def show(
     table.add_row("input", f"{file.input_name} {_shape(file.input_shape)}")
     for name, shape in file.outputs:
         table.add_row("output", f"{name} {_shape(shape)}")
-    table.add_row("read as", "YOLO-seg raw: cells and prototypes")
+    table.add_row("read as", f"{segmenter.reading.family}: {segmenter.reading.convention}")
     table.add_row("longest side", f"{segmenter.longest_px} px")
     table.add_row("classes", ", ".join(segmenter.class_names))
     for key, value in sorted(file.metadata.items()):

@@ -1,8 +1,8 @@
-"""From a picture to instances: letterbox, onnxruntime session, decoding."""
+"""From a picture to instances: preparation, onnxruntime session, decoding by family."""
 
 from edge.segment.catalog import find_model
+from edge.segment.limits import Limits
 from edge.segment.segmenter import Prepared, Segmenter
-from edge.segment.session import Session
-from edge.segment.yolo import Limits
+from edge.segment.session import Outputs, Session
 
-__all__ = ["Limits", "Prepared", "Segmenter", "Session", "find_model"]
+__all__ = ["Limits", "Outputs", "Prepared", "Segmenter", "Session", "find_model"]

@@ -1,15 +1,12 @@
-"""Fitting a picture into the network's input, and finding the way back."""
+"""Where a picture lies in the network's input, and the way back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from edge.types import F32, U8
-
-GREY = 114  # what the usual training pipelines pad with
+from edge.types import F32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +42,26 @@ def fitted(frame_hw: tuple[int, int], longest_px: int, stride: int) -> tuple[int
 
 def letterbox(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
     """Keep the aspect ratio, centre, pad the rest (the convention of YOLO exports)."""
+    box = cornered(frame_hw, input_hw)
+    inner_h, inner_w = inner(box)
+    left, top = (input_hw[1] - inner_w) // 2, (input_hw[0] - inner_h) // 2
+    return replace(box, left=left, top=top)
+
+
+def cornered(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
+    """Keep the aspect ratio, at the top left, pad the rest."""
     (h, w), (input_h, input_w) = frame_hw, input_hw
     scale = min(input_h / h, input_w / w)
     inner_h, inner_w = max(1, round(h * scale)), max(1, round(w * scale))
-    return Letterbox(
-        frame_hw,
-        input_hw,
-        inner_w / w,
-        inner_h / h,
-        (input_w - inner_w) // 2,
-        (input_h - inner_h) // 2,
-    )
+    return Letterbox(frame_hw, input_hw, inner_w / w, inner_h / h, 0, 0)
 
 
-class Canvas:
-    """The network's input tensor, allocated once for a frame size and filled for each frame."""
+def stretched(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
+    """Fill the whole input, whatever becomes of the aspect ratio."""
+    scale_y, scale_x = input_hw[0] / frame_hw[0], input_hw[1] / frame_hw[1]
+    return Letterbox(frame_hw, input_hw, scale_x, scale_y, 0, 0)
 
-    def __init__(self, box: Letterbox) -> None:
-        h, w = box.input_hw
-        self.box = box
-        self.tensor: F32 = np.full((1, 3, h, w), GREY / 255, np.float32)
-        inner_h = round(box.frame_hw[0] * box.scale_y)
-        inner_w = round(box.frame_hw[1] * box.scale_x)
-        self._inner = self.tensor[0, :, box.top : box.top + inner_h, box.left : box.left + inner_w]
-        self._small: U8 = np.empty((inner_h, inner_w, 3), np.uint8)
-        self._planes = [np.empty((inner_h, inner_w), np.uint8) for _ in range(3)]
 
-    def fill(self, image: U8) -> F32:
-        """Resize BGR uint8 (H, W, 3) and write it as RGB 0..1; returns the tensor."""
-        inner_h, inner_w = self._small.shape[:2]
-        shrinks = inner_w * 2 <= image.shape[1]  # bilinear would skip pixels
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        cv2.resize(image, (inner_w, inner_h), dst=self._small, interpolation=how)
-        cv2.split(self._small, self._planes)
-        for channel, plane in zip(self._inner, reversed(self._planes), strict=True):
-            np.multiply(plane, np.float32(1 / 255), out=channel)
-        return self.tensor
+def inner(box: Letterbox) -> tuple[int, int]:
+    """Size (h, w) of the picture within the input."""
+    return round(box.frame_hw[0] * box.scale_y), round(box.frame_hw[1] * box.scale_x)

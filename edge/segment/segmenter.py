@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.errors import ModelError
-from edge.segment.letterbox import Canvas, Letterbox, fitted, letterbox
-from edge.segment.session import Session
-from edge.segment.yolo import Limits, decoded, layout
-from edge.types import F32, U8, Instances
+from edge.segment.families import recognised
+from edge.segment.letterbox import Letterbox
+from edge.segment.limits import Limits
+from edge.segment.preparation import Canvas
+from edge.segment.session import Outputs, Session
+from edge.types import U8, Instances
 
 DEFAULT_LONGEST_PX = 640
 DEFAULT_STRIDE_PX = 32
@@ -23,7 +27,7 @@ MOST_SIZES = 8  # of frames whose canvases are kept
 class Prepared:
     """A picture as the network takes it, and how to find the way back."""
 
-    tensor: F32  # (1, 3, h, w) RGB 0..1
+    tensor: NDArray[Any]  # (1, 3, h, w), float32 or float16
     box: Letterbox
 
 
@@ -31,17 +35,26 @@ class Segmenter:
     """Runs an instance segmentation model on pictures of any size.
 
     `segment` is `prepare`, `infer` and `decode` in a row; they are apart so that each can be
-    timed. `dropped` counts cells whose values were no numbers.
+    timed. `dropped` counts candidates whose values were no numbers.
     """
 
-    def __init__(self, session: Session, limits: Limits, longest_px: int | None = None) -> None:
-        """Check that the session's model is of a kind that can be read.
+    def __init__(
+        self,
+        session: Session,
+        limits: Limits,
+        longest_px: int | None = None,
+        family: str | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        """Find out how the session's model is to be read.
 
         Args:
             session: the opened model.
             limits: thresholds.
             longest_px: longest side of the input, for models that take any size; None: the
                 model's own `imgsz`, else 640.
+            family: see `edge.segment.families`; None: found out.
+            class_names: in the order of the model's classes; None: its own.
 
         Raises:
             ModelError: no instance segmentation model, or a size that it does not take.
@@ -55,13 +68,13 @@ class Segmenter:
         if len(shape) != 4 or shape[1] not in (3, None) or shape[0] not in (1, None):
             raise ModelError(f"{model.path}: expected an input (1, 3, height, width), got {shape}")
         self._fixed_hw = (shape[2], shape[3]) if shape[2] and shape[3] else None
-        self._stride = stride
         self.longest_px = self._longest(longest_px)
-        # Large enough for more cells than rows, as `layout` expects, with a thousand classes.
+        # Large enough for more cells than rows, as YOLO's are told, with a thousand classes.
         first = self._fixed_hw or (stride * 8, stride * 8)
-        outputs = session.run(np.zeros((1, 3, *first), np.float32))
-        self._layout = layout(model, outputs)
-        self.class_names = self._layout.class_names
+        outputs = session.run(np.zeros((1, 3, *first), model.input_dtype))
+        self.reading = recognised(model, outputs, family, class_names)
+        self._preparation = replace(self.reading.preparation, stride_px=stride)
+        self.class_names = self.reading.class_names
         # Two for each size of frame, so that one can be filled while the other runs.
         self._canvases: dict[tuple[int, int], list[Canvas]] = {}
 
@@ -86,14 +99,15 @@ class Segmenter:
         hw = (image.shape[0], image.shape[1])
         canvases = self._canvases.get(hw)
         if canvases is None:
-            box = letterbox(hw, self._fixed_hw or fitted(hw, self.longest_px, self._stride))
-            canvases = self._canvases[hw] = [Canvas(box), Canvas(box)]
+            how, dtype = self._preparation, self.session.file.input_dtype
+            box = how.placed(hw, self._fixed_hw, self.longest_px)
+            canvases = self._canvases[hw] = [Canvas(box, how, dtype), Canvas(box, how, dtype)]
             if len(self._canvases) > MOST_SIZES:
                 del self._canvases[next(iter(self._canvases))]
         canvases.reverse()
         return Prepared(canvases[0].fill(image), canvases[0].box)
 
-    def infer(self, prepared: Prepared) -> list[F32]:
+    def infer(self, prepared: Prepared) -> Outputs:
         """The model's outputs for one input; may run on another thread."""
         return self.session.run(prepared.tensor)
 
@@ -102,7 +116,7 @@ class Segmenter:
         """Whether the model sees several pictures at once."""
         return self.session.file.input_shape[0] is None
 
-    def infer_all(self, prepared: Sequence[Prepared]) -> list[list[F32]]:
+    def infer_all(self, prepared: Sequence[Prepared]) -> list[Outputs]:
         """The model's outputs for each of several inputs, which one run sees if all are alike."""
         alike = len({one.tensor.shape for one in prepared}) == 1
         if len(prepared) == 1 or not alike or not self.takes_batches:
@@ -110,11 +124,9 @@ class Segmenter:
         outputs = self.session.run(np.concatenate([one.tensor for one in prepared]))
         return [[output[k : k + 1] for output in outputs] for k in range(len(prepared))]
 
-    def decode(self, outputs: list[F32], prepared: Prepared) -> Instances:
+    def decode(self, outputs: Outputs, prepared: Prepared) -> Instances:
         """Instances from the outputs for `prepared`."""
-        cells, prototypes = outputs[self._layout.cells][0], outputs[self._layout.prototypes][0]
-        classes = len(self.class_names)
-        found, broken = decoded(cells, prototypes, prepared.box, classes, self.limits)
+        found, broken = self.reading.decode(outputs, prepared.box, self.limits)
         self.dropped += broken
         return found
 

@@ -8,11 +8,15 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from edge.errors import ModelError
-from edge.types import F32
+
+Outputs = list[NDArray[Any]]  # of one run, in the order of the model
 
 EXECUTION_PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -20,6 +24,7 @@ EXECUTION_PROVIDERS = {
     "openvino": "OpenVINOExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
+INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class ModelFile:
     input_name: str
     input_shape: tuple[int | None, ...]  # None where dynamic
     outputs: tuple[tuple[str, tuple[int | None, ...]], ...]
+    input_dtype: type = np.float32
 
     def names(self) -> tuple[str, ...]:
         """Class names from the metadata entry `names`; empty when there is none."""
@@ -68,9 +74,11 @@ class Session:
                 f"onnxruntime {ort.__version__} could not load that provider (see `edge doctor`)"
             )
         inputs = self._session.get_inputs()
-        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+        if len(inputs) != 1 or inputs[0].type not in INPUT_TYPES:
             found = ", ".join(f"{i.name} {i.type}{i.shape}" for i in inputs) or "none"
-            raise ModelError(f"{path}: expected one float32 picture as input, got {found}")
+            raise ModelError(
+                f"{path}: expected one picture of float32 or float16 as input, got {found}"
+            )
         self.file = ModelFile(
             path,
             hashlib.sha256(content).hexdigest(),
@@ -78,16 +86,17 @@ class Session:
             inputs[0].name,
             _dims(inputs[0].shape),
             tuple((o.name, _dims(o.shape)) for o in self._session.get_outputs()),
+            INPUT_TYPES[inputs[0].type],
         )
 
-    def run(self, x: F32) -> list[F32]:
+    def run(self, x: NDArray[Any]) -> Outputs:
         """All outputs for one input tensor.
 
         Raises:
             ModelError: the model failed on this input.
         """
         try:
-            outputs: list[F32] = self._session.run(None, {self.file.input_name: x})
+            outputs: Outputs = self._session.run(None, {self.file.input_name: x})
         except Exception as error:
             raise ModelError(
                 f"{self.file.path}: failed on input {x.shape}: {_first(error)}"

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import numbers
 
-from edge.segment.letterbox import GREY, Canvas, fitted, letterbox
+from edge.segment.letterbox import fitted, letterbox
+from edge.segment.preparation import GREY, Canvas
 
 sizes = st.tuples(st.integers(16, 2200), st.integers(16, 2200))
 inputs = st.tuples(st.integers(1, 40), st.integers(1, 40)).map(lambda s: (s[0] * 32, s[1] * 32))

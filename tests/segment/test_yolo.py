@@ -16,9 +16,11 @@ from hypothesis.extra import numpy as hnp
 
 from edge import masks as mask_ops
 from edge.errors import ModelError
+from edge.segment.families import recognised as family_of
 from edge.segment.letterbox import letterbox
+from edge.segment.limits import Limits
 from edge.segment.session import ModelFile
-from edge.segment.yolo import Limits, decoded, layout
+from edge.segment.yolo import decoded
 
 LEFT, RIGHT, WHOLE, NOTHING = (1, 0), (-1, 0), (0, 1), (0, -1)
 WIDE, TALL = letterbox((72, 128), (64, 64)), letterbox((128, 72), (64, 64))
@@ -212,15 +214,17 @@ def model_file(*shapes, names="{0: 'person', 1: 'car'}"):
 
 
 def recognised(*shapes, names="{0: 'person', 1: 'car'}"):
-    return layout(model_file(*shapes, names=names), [np.zeros(s, np.float32) for s in shapes])
+    return family_of(model_file(*shapes, names=names), [np.zeros(s, np.float32) for s in shapes])
 
 
 def test_outputs_are_found_in_any_order():
-    one = recognised((1, 38, 84), (1, 32, 16, 16))
-    other = recognised((1, 32, 16, 16), (1, 38, 84))
-    assert (one.cells, one.prototypes) == (0, 1)
-    assert (other.cells, other.prototypes) == (1, 0)
-    assert one.class_names == ("person", "car")
+    cells, prototypes = np.zeros((1, 8, 20), np.float32), PROTOTYPES[None]
+    cells[0, :, 0] = cell(person=0.9)
+    for outputs in ([cells, prototypes], [prototypes, cells]):
+        reading = family_of(model_file(*[o.shape for o in outputs]), outputs)
+        assert (reading.family, reading.class_names) == ("yolo", ("person", "car"))
+        found, _ = reading.decode(outputs, WIDE, Limits())
+        assert filled(found, 0) == (48, 28, 80, 44)
 
 
 def test_classes_without_names_are_numbered():

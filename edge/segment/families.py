@@ -1,0 +1,45 @@
+"""Which family a model is of: decided by what it really gives, or by what it is said to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from edge.errors import ModelError
+from edge.segment import yolo
+from edge.segment.reading import Reading, described
+from edge.segment.session import ModelFile, Outputs
+
+Read = Callable[[ModelFile, Outputs, Sequence[str] | None], Reading | None]
+
+# From the most particular to the most general: the first that fits is taken.
+FAMILIES: dict[str, tuple[Read, str]] = {
+    "yolo": (yolo.read, yolo.CONVENTION),
+}
+
+
+def recognised(
+    model: ModelFile,
+    outputs: Outputs,
+    family: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Reading:
+    """How to read a model.
+
+    Args:
+        model: what its file says.
+        outputs: what it gave for a grey picture.
+        family: one of `FAMILIES`; None: the first that fits.
+        names: class names; None: the file's own, or the usual ones of the family.
+
+    Raises:
+        ModelError: no such family, or the outputs do not fit; says what was found and would fit.
+    """
+    if family is not None and family not in FAMILIES:
+        raise ModelError(f"{model.path}: expected family {', '.join(FAMILIES)}, got {family}")
+    asked = FAMILIES if family is None else {family: FAMILIES[family]}
+    for read, _ in asked.values():
+        reading = read(model, outputs, names)
+        if reading is not None:
+            return reading
+    wanted = "; or ".join(convention for _, convention in asked.values())
+    raise ModelError(f"{model.path}: expected outputs {wanted}, got {described(model, outputs)}")
