@@ -1,10 +1,14 @@
-"""Hypothesis profile, and `strategies` for every test module."""
+"""Hypothesis profile, fixtures for every test module, and logging as each test found it."""
 
 from __future__ import annotations
 
+import logging
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -21,3 +25,18 @@ settings.load_profile("repeatable")
 
 pytest_plugins = ["scenes"]
 collect_ignore = ["rtsp_server.py"]  # it runs with the system's Python
+
+
+@pytest.fixture(autouse=True)
+def same_logging() -> Iterator[None]:
+    """Commands that run within the tests' process set up logging; the next test is to find none."""
+    loggers = [logging.getLogger(name) for name in ("", "edge")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    hooks = sys.excepthook, threading.excepthook
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+    logging.disable(logging.NOTSET)
+    logging.captureWarnings(False)
+    sys.excepthook, threading.excepthook = hooks

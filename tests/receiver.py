@@ -178,7 +178,11 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             if receiver._server is None:  # a connection kept from before `stop`
                 self.close_connection = True
                 return
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender died
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = receiver._treat(self.path, headers, body)
             if answer.hangs or not answer.status:
