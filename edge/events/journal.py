@@ -241,6 +241,15 @@ class Journal:
             yield from page
             position = page[-1].position
 
+    def source_keys(self, first: int, last: int) -> dict[int, str]:
+        """By position, from `first` to `last`: the key of the recording, or of the live source."""
+        rows = self._all(
+            "SELECT position, source_key FROM events JOIN sources ON sources.id = source "
+            "WHERE position BETWEEN ? AND ?",
+            (first, last),
+        )
+        return dict(rows)
+
     def row(self, position: int, choice: Choice = ALL) -> Row | None:
         """The event at a position; None if there is none or it does not fit."""
         condition, values = choice.sql()

@@ -11,6 +11,7 @@ from edge.events.info import Window
 from edge.types import Stamp
 
 _GAP_S, _GAP_INTERVALS = 1.0, 5.0  # a longer gap between frames was not seen
+_LONGEST_GAP_S = 600.0  # nor was this one, however far apart frames usually are
 _REMEMBERED = 25  # intervals, of which the median is taken
 
 
@@ -18,8 +19,8 @@ class Windows:
     """Windows from a multiple of their length to the next; times of frames decide their coverage.
 
     Between two frames the scene counts as seen, unless they lie further apart than 1 s and
-    than five times the median of the last intervals. The time before the first frame was not
-    seen. Windows of which nothing was seen are joined into one.
+    than five times the median of the last intervals, or than ten minutes. The time before the
+    first frame was not seen. Windows of which nothing was seen are joined into one.
 
     Of frames with world time, windows are of world time, and the first is that in which the
     first frame lies; of others, windows are of media time and the first begins at 0.
@@ -71,7 +72,8 @@ class Windows:
             ended = self._passed(now_s, is_seen=False)
         else:
             self._intervals.append(now_s - self._last_s)
-            longest_s = max(_GAP_S, _GAP_INTERVALS * median_low(self._intervals))
+            usual_s = _GAP_INTERVALS * median_low(self._intervals)
+            longest_s = min(max(_GAP_S, usual_s), _LONGEST_GAP_S)
             ended = self._passed(now_s, is_seen=self._intervals[-1] <= longest_s)
         self._is_broken = False
         self._last_s = now_s

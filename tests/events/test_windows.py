@@ -62,6 +62,12 @@ def test_what_a_gap_is_depends_on_the_frame_rate():
     assert of(every(3.0, 0, 31))[0][0].coverage == pytest.approx(1)
 
 
+def test_centuries_between_all_frames_are_no_windows():
+    ended, last = of([0, 1e9, 2e9, 3e9], every_s=1.0)
+    assert [(w.coverage, w.end_s - w.start_s) for w in ended] == [(0.0, 1e9)] * 3
+    assert last.start_s == 3e9
+
+
 def test_frames_out_of_order_change_nothing():
     times_s = [*every(0.1, 0, 5), 2.0, 4.9, *every(0.1, 5, 11)]
     assert of(times_s)[0] == [Window(0, 10, pytest.approx(1))]
