@@ -12,6 +12,7 @@ import socket
 import threading
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 from random import Random
 
@@ -83,7 +84,7 @@ class Camera:
             if not line.strip():
                 continue
             method = line.split(b" ")[0]
-            head = b"".join(iter(read.readline, b"\r\n"))
+            head = b"".join(takewhile(bytes.strip, iter(read.readline, b"")))
             length = re.search(rb"(?i)content-length: *(\d+)", head)
             body = read.read(int(length[1])) if length else b""
             number = re.search(rb"(?i)cseq: *(\d+)", head)
