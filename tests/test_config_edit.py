@@ -1,0 +1,110 @@
+"""Rules are changed in the text of a config, and nothing else is."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edge.config.edit import RuleEdit, edited
+from edge.errors import ConfigError
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+SITE = (CONFIGS / "site.yaml").read_text()
+
+
+def change(text: str, camera: str, *edits: RuleEdit) -> tuple[list[str], list[str]]:
+    """Lines that go, and lines that come."""
+    lines = list(
+        difflib.ndiff(text.splitlines(), edited(text, "c.yaml", camera, edits).splitlines())
+    )
+    return [x[2:] for x in lines if x[0] == "-"], [x[2:] for x in lines if x[0] == "+"]
+
+
+@pytest.mark.parametrize("name", ["file", "jetson", "site"])
+def test_without_edits_each_byte_stays(name):
+    text = (CONFIGS / f"{name}.yaml").read_text()
+    camera = next(iter(yaml.safe_load(text)["cameras"]))
+    assert edited(text, name, camera, []) == text
+
+
+def test_a_line_is_moved_and_its_comment_stays():
+    moved = RuleEdit("lines", "door", {"a": (0.123456, 0.7), "b": [0.9, 0.75]})
+    gone, new = change(SITE, "entrance", moved)
+    assert gone == ["        a: [0.10, 0.70]", "        b: [0.90, 0.70]"]
+    assert new == ["        a: [0.1235, 0.7]", "        b: [0.9, 0.75]"]
+
+
+def test_a_rule_in_one_line_stays_in_one_line():
+    gone, new = change(SITE, "yard", RuleEdit("lines", "ramp", {"b": [0.5, 1.0], "in": "Down"}))
+    assert gone == ["      ramp: {a: [0.50, 0.20], b: [0.50, 0.90]}"]
+    assert new == ["      ramp: {a: [0.50, 0.20], b: [0.5, 1.0], in: Down}"]
+
+
+def test_a_zone_where_there_was_none():
+    zone = RuleEdit("zones", "hall", {"polygon": [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]})
+    gone, new = change(SITE, "entrance", zone)
+    assert gone == []
+    assert new == [
+        "    zones:",
+        "      hall:",
+        "        polygon: [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]",
+    ]
+
+
+def test_a_key_is_taken_away():
+    gone, new = change(SITE, "entrance", RuleEdit("lines", "door", {"in": None, "missing": None}))
+    assert (gone, new) == (["        in: Into the shop"], [])
+
+
+def test_a_rule_gets_another_name_at_its_place():
+    rules = "      # first\n      a: {a: 1}\n      # second\n      b: {b: 2}\n"
+    text = f"cameras:\n  c:\n    lines:\n{rules}"
+    changed = edited(text, "c.yaml", "c", [RuleEdit("lines", "new", {"a": 3}, renamed_from="a")])
+    assert changed == text.replace("a: {a: 1}", "new: {a: 3}")
+
+
+def test_the_last_rule_takes_its_section_with_it():
+    gone, new = change(SITE, "yard", RuleEdit("lines", "ramp", None))
+    assert gone == ["    lines:", "      ramp: {a: [0.50, 0.20], b: [0.50, 0.90]}"]
+    assert new == []
+
+
+@pytest.mark.parametrize(
+    ("camera", "edit", "message"),
+    [
+        ("door", RuleEdit("lines", "x", {}), "expected a camera 'door', got none of that name"),
+        ("yard", RuleEdit("lines", "x", None), "expected a rule 'x' in lines, got none"),
+        ("yard", RuleEdit("zones", "y", {}, "x"), "expected a rule 'x' to call 'y', got none"),
+        (
+            "yard",
+            RuleEdit("lines", "ramp", {}, "other"),
+            "expected a rule 'other' to call 'ramp', got 'ramp' twice",
+        ),
+    ],
+)
+def test_what_is_not_there_is_told(camera, edit, message):
+    with pytest.raises(ConfigError, match=message):
+        edited(SITE, "c.yaml", camera, [edit])
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "cameras: [a]\n", "cameras: {a: 3}\n"])
+def test_what_is_no_config_is_told(text):
+    with pytest.raises(ConfigError, match=r"^c.yaml:?.*: expected "):
+        edited(text, "c.yaml", "a", [])
+
+
+def test_rules_that_are_tied_together_are_left_alone():
+    text = (
+        "cameras:\n  a: {source: a, lines: &both {l: {a: [0, 0], b: [1, 1]}}}\n"
+        "  b: {source: b, lines: *both}\n"
+    )
+    with pytest.raises(ConfigError, match="change it in an editor"):
+        edited(text, "c.yaml", "a", [RuleEdit("lines", "l", {"a": [0.5, 0.5]})])
+
+
+def test_broken_yaml_is_told():
+    with pytest.raises(ConfigError, match=r"c\.yaml: expected YAML, got "):
+        edited("a: [", "c.yaml", "a", [])
