@@ -10,7 +10,7 @@ import cv2
 import typer
 
 import edge
-from edge.cli import bench, check, doctor, events, inspect, models, run, schema, track
+from edge.cli import bench, check, doctor, events, inspect, models, reporting, run, schema, track
 from edge.cli import eval as evaluation
 from edge.cli.eval_output import OptionalJson
 from edge.cli.heap import keep_freed_memory
@@ -32,6 +32,7 @@ app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.add_typer(events.app, name="events")
+app.command("report", epilog=reporting.EXAMPLE)(reporting.report)
 app.command("schema")(schema.schema)
 
 
