@@ -6,6 +6,8 @@ import numpy as np
 
 from edge.types import F32, I32, I64, Bool
 
+_AT_ONCE = 128  # boxes that suppression compares with each other
+
 
 def area(boxes: F32) -> F32:
     """Area in square pixels, float32 (N,); a box turned inside out has 0.
@@ -71,6 +73,9 @@ def grown(boxes: F32, share: float) -> F32:
 def suppressed(boxes: F32, scores: F32, class_ids: I32, max_iou: float, most: int) -> I64:
     """Greedy non-maximum suppression within each class.
 
+    The best `_AT_ONCE` boxes first: they are compared with each other, the others only with
+    those that were kept before them.
+
     Args:
         boxes: float32 (N, 4).
         scores: float32 (N,).
@@ -81,16 +86,25 @@ def suppressed(boxes: F32, scores: F32, class_ids: I32, max_iou: float, most: in
     Returns:
         int64 (K,): indices of the kept boxes, best score first; ties keep their order.
     """
-    order = np.argsort(-scores, kind="stable")
-    boxes, class_ids = boxes[order], class_ids[order]
-    rivals = (iou_matrix(boxes, boxes) > max_iou) & (class_ids[:, None] == class_ids[None, :])
-    alive: Bool = np.ones(len(order), bool)
-    kept = []
-    for k in range(len(order)):
-        if alive[k]:
-            kept.append(k)
-            if len(kept) == most:
-                break
-            alive &= ~rivals[k]
-    chosen: I64 = order[np.array(kept, np.int64)]
-    return chosen
+    order: I64 = np.argsort(-scores, kind="stable")
+    kept: I64 = order[:0]
+    for begin in range(0, len(order), _AT_ONCE):
+        part = order[begin : begin + _AT_ONCE]
+        alive = ~_rivals(boxes, class_ids, part, kept, max_iou).any(1)
+        part = part[alive]
+        rivals = _rivals(boxes, class_ids, part, part, max_iou)
+        alive = np.ones(len(part), bool)
+        # A box without a rival before it is kept; only the others need their turn.
+        for k in np.flatnonzero(np.tril(rivals, -1).any(1)).tolist():
+            alive[k] = not (rivals[k, :k] & alive[:k]).any()
+        kept = np.concatenate([kept, part[alive]])
+        if len(kept) >= most:
+            break
+    return kept[:most]
+
+
+def _rivals(boxes: F32, class_ids: I32, a: I64, b: I64, max_iou: float) -> Bool:
+    """Whether boxes `a` overlap boxes `b` of the same class too much, bool (len(a), len(b))."""
+    rivals: Bool = iou_matrix(boxes[a], boxes[b]) > max_iou
+    rivals &= class_ids[a][:, None] == class_ids[b]
+    return rivals

@@ -47,8 +47,10 @@ def segmenter(  # noqa: PLR0913
     Raises:
         ModelError: it cannot be found, read or run.
     """
-    session = Session(find_model(model), provider, threads, strict_provider)
-    return Segmenter(session, Limits(min_score, nms_iou, every_class=every_class), input_size)
+    found = find_model(model)
+    session = Session(found.path, provider, threads, strict_provider)
+    limits = Limits(min_score, nms_iou, every_class=every_class)
+    return Segmenter(session, limits, input_size, found.family, found.class_names)
 
 
 def configured_segmenter(config: Config) -> Segmenter:

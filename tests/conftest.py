@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -13,6 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# The models of whoever runs the tests are none of their business.
+os.environ["EDGECOUNT_MODELS"] = str(Path(__file__).parent / "none")
 
 # A shell that starts the tests in the background lets them, and what they start, ignore it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

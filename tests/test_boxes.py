@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import boxes, numbers
@@ -71,6 +72,19 @@ def test_suppression_equals_the_naive_one(data, drawn, max_iou, most):
     kept = box_ops.suppressed(drawn, scores, class_ids, max_iou, most)
     assert kept.dtype == np.int64
     assert kept.tolist() == naive_suppressed(drawn, scores, class_ids, max_iou, most)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 50, 128])
+@pytest.mark.parametrize("most", [5, 60, 1000])
+def test_a_crowd_is_suppressed_in_parts_as_at_once(monkeypatch, at_once, most):
+    monkeypatch.setattr(box_ops, "_AT_ONCE", at_once)
+    rng = np.random.default_rng(most)
+    corners = rng.uniform(0, 60, (300, 2))
+    crowd = np.concatenate([corners, corners + rng.uniform(5, 20, (300, 2))], 1).astype(np.float32)
+    scores = (rng.integers(0, 40, 300) / 40).astype(np.float32)  # with ties
+    class_ids = rng.integers(0, 2, 300).astype(np.int32)
+    kept = box_ops.suppressed(crowd, scores, class_ids, 0.3, most)
+    assert kept.tolist() == naive_suppressed(crowd, scores, class_ids, 0.3, most)
 
 
 @given(boxes(is_sound=False), boxes(is_sound=False))

@@ -17,7 +17,7 @@ from rich.table import Table
 import edge
 from edge.errors import ModelError
 from edge.segment import find_model
-from edge.segment.catalog import entries
+from edge.segment.catalog import entries, verified
 from edge.segment.session import Session, runtime_version, usable_cpus, working_providers
 
 PACKAGES = ("numpy", "opencv-python", "av", "lap", "filterpy", "pydantic", "typer")
@@ -73,7 +73,7 @@ def _packages() -> list[Finding]:
 
 def _providers() -> list[Finding]:
     try:
-        report = working_providers(find_model(None))
+        report = working_providers(find_model(None).path)
     except ModelError as error:
         return [("providers", str(error), False)]
     return [(f"provider {name}", text, text == "works") for name, text in report.items()]
@@ -91,17 +91,19 @@ def _video() -> list[Finding]:
 
 
 def _models() -> list[Finding]:
-    found = []
+    """Models whose files are or should be there; what was never made is no finding."""
     try:
         catalogue = entries()
     except ModelError as error:
         return [("models", str(error), False)]
+    found = []
     for entry in catalogue:
-        try:
-            sha256 = Session(entry.path, "cpu", 1).file.sha256
-            same = sha256 == entry.sha256
-            text = f"sha256 {sha256[:16]}" + ("" if same else f", expected {entry.sha256[:16]}")
-        except ModelError as error:
-            text, same = str(error), False
-        found.append((f"model {entry.name}", text, same))
+        fine, text = verified(entry)
+        if entry.state == "there" and fine:
+            try:
+                Session(entry.path, "cpu", 1)
+            except ModelError as error:
+                fine, text = False, str(error)
+        if entry.state in ("there", "missing"):
+            found.append((f"model {entry.name}", text, fine))
     return found

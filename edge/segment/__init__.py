@@ -1,8 +1,8 @@
 """From a picture to instances: preparation, onnxruntime session, decoding by family."""
 
-from edge.segment.catalog import find_model
+from edge.segment.catalog import FoundModel, find_model
 from edge.segment.limits import Limits
 from edge.segment.segmenter import Prepared, Segmenter
 from edge.segment.session import Outputs, Session
 
-__all__ = ["Limits", "Outputs", "Prepared", "Segmenter", "Session", "find_model"]
+__all__ = ["FoundModel", "Limits", "Outputs", "Prepared", "Segmenter", "Session", "find_model"]

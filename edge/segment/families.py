@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edge.errors import ModelError
-from edge.segment import yolo
+from edge.segment import dfine, generic, maskrcnn, rfdetr, rtmdet, yolo, yolo_end2end, yolov5
 from edge.segment.reading import Reading, described
 from edge.segment.session import ModelFile, Outputs
 
@@ -13,7 +13,15 @@ Read = Callable[[ModelFile, Outputs, Sequence[str] | None], Reading | None]
 
 # From the most particular to the most general: the first that fits is taken.
 FAMILIES: dict[str, tuple[Read, str]] = {
+    "yolo-end2end": (yolo_end2end.read, yolo_end2end.CONVENTION),
+    "yolov5": (yolov5.read, yolov5.CONVENTION),
     "yolo": (yolo.read, yolo.CONVENTION),
+    "rfdetr": (rfdetr.read, rfdetr.CONVENTION),
+    "dfine": (dfine.read, dfine.CONVENTION),
+    "rtmdet": (rtmdet.read, rtmdet.CONVENTION),
+    "torchvision": (maskrcnn.read_torchvision, maskrcnn.TORCHVISION),
+    "maskrcnn-zoo": (maskrcnn.read_zoo, maskrcnn.ZOO),
+    "generic": (generic.read, generic.CONVENTION),
 }
 
 

@@ -23,10 +23,15 @@ class Letterbox:
     def to_frame(self, boxes: F32) -> F32:
         """Boxes (N, 4) from input to frame pixels, clipped to the frame."""
         h, w = self.frame_hw
+        clipped: F32 = np.clip(self.unclipped(boxes), 0, np.array([w, h, w, h], np.float32))
+        return clipped
+
+    def unclipped(self, boxes: F32) -> F32:
+        """Boxes (N, 4) from input to frame pixels, also beyond the frame."""
         offset = np.array([self.left, self.top] * 2, np.float32)
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        clipped: F32 = np.clip((boxes - offset) / scale, 0, np.array([w, h, w, h], np.float32))
-        return clipped
+        moved: F32 = (boxes - offset) / scale
+        return moved
 
 
 def fitted(frame_hw: tuple[int, int], longest_px: int, stride: int) -> tuple[int, int]:
@@ -38,6 +43,19 @@ def fitted(frame_hw: tuple[int, int], longest_px: int, stride: int) -> tuple[int
     scale = longest_px / max(frame_hw)
     h, w = (max(1, round(side * scale)) for side in frame_hw)
     return -(-h // stride) * stride, -(-w // stride) * stride
+
+
+def by_shortest(frame_hw: tuple[int, int], shortest_px: int, stride: int) -> Letterbox:
+    """Short side `shortest_px`, at the top left of an input padded to multiples of the stride.
+
+    >>> box = by_shortest((1080, 1920), 800, 32)
+    >>> inner(box), box.input_hw
+    ((800, 1422), (800, 1440))
+    """
+    scale = shortest_px / min(frame_hw)
+    h, w = (max(1, int(side * scale)) for side in frame_hw)
+    input_hw = -(-h // stride) * stride, -(-w // stride) * stride
+    return Letterbox(frame_hw, input_hw, w / frame_hw[1], h / frame_hw[0], 0, 0)
 
 
 def letterbox(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:

@@ -51,3 +51,15 @@ def named(
         or (tuple(usual) if len(usual) == count else ())
         or tuple(f"class{k}" for k in range(count))
     )
+
+
+def named_or(
+    model: ModelFile, asked: Sequence[str] | None, usual: Sequence[str]
+) -> tuple[str, ...]:
+    """Class names of a model whose outputs do not tell how many there are."""
+    return tuple(asked or model.names() or usual)
+
+
+def positions(model: ModelFile) -> dict[str, int]:
+    """Which output has a name, in small letters."""
+    return {name.lower(): k for k, (name, _) in enumerate(model.outputs)}

@@ -15,10 +15,10 @@ from edge.segment.families import recognised
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
 from edge.segment.preparation import Canvas
+from edge.segment.reading import described
 from edge.segment.session import Outputs, Session
 from edge.types import U8, Instances
 
-DEFAULT_LONGEST_PX = 640
 DEFAULT_STRIDE_PX = 32
 MOST_SIZES = 8  # of frames whose canvases are kept
 
@@ -27,7 +27,7 @@ MOST_SIZES = 8  # of frames whose canvases are kept
 class Prepared:
     """A picture as the network takes it, and how to find the way back."""
 
-    tensor: NDArray[Any]  # (1, 3, h, w), float32 or float16
+    tensor: NDArray[Any]  # (1, 3, h, w), or without the 1 if the model takes it so; float32 or 16
     box: Letterbox
 
 
@@ -52,7 +52,7 @@ class Segmenter:
             session: the opened model.
             limits: thresholds.
             longest_px: longest side of the input, for models that take any size; None: the
-                model's own `imgsz`, else 640.
+                model's own `imgsz`, else what is usual in its family.
             family: see `edge.segment.families`; None: found out.
             class_names: in the order of the model's classes; None: its own.
 
@@ -63,22 +63,36 @@ class Segmenter:
         self.limits = limits
         self.dropped = 0
         model = session.file
-        stride = max(_sizes(model.metadata.get("stride", "")), default=DEFAULT_STRIDE_PX)
+        stride = max(_sizes(model.metadata.get("stride", "")), default=0)
         shape = model.input_shape
-        if len(shape) != 4 or shape[1] not in (3, None) or shape[0] not in (1, None):
+        self._is_single = len(shape) == 3  # one picture, without a batch's axis
+        batch, channels, height, width = (1, *shape) if self._is_single else (*shape, *[0] * 4)[:4]
+        if len(shape) not in (3, 4) or channels not in (3, None) or batch == 0:
             raise ModelError(f"{model.path}: expected an input (1, 3, height, width), got {shape}")
-        self._fixed_hw = (shape[2], shape[3]) if shape[2] and shape[3] else None
+        self._batch = batch  # so many pictures a run; None: as many as one likes
+        self._fixed_hw = (height, width) if height and width else None
         self.longest_px = self._longest(longest_px)
         # Large enough for more cells than rows, as YOLO's are told, with a thousand classes.
-        first = self._fixed_hw or (stride * 8, stride * 8)
-        outputs = session.run(np.zeros((1, 3, *first), model.input_dtype))
+        first = self._fixed_hw or [(stride or DEFAULT_STRIDE_PX) * 8] * 2
+        grey = self._input(np.zeros((batch or 1, 3, *first), model.input_dtype))
+        outputs = session.run(grey)
+        if batch and batch > 1:
+            outputs = [output[:1] for output in outputs]
         self.reading = recognised(model, outputs, family, class_names)
-        self._preparation = replace(self.reading.preparation, stride_px=stride)
+        how = self.reading.preparation
+        self._preparation = replace(how, stride_px=stride) if stride else how
+        if self.longest_px is None and how.sizing == "longest":
+            self.longest_px = how.size_px
         self.class_names = self.reading.class_names
         # Two for each size of frame, so that one can be filled while the other runs.
         self._canvases: dict[tuple[int, int], list[Canvas]] = {}
 
-    def _longest(self, asked: int | None) -> int:
+    def _input(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """A tensor (1, 3, h, w) as the model takes it."""
+        its: NDArray[Any] = tensor[0] if self._is_single else tensor
+        return its
+
+    def _longest(self, asked: int | None) -> int | None:
         model = self.session.file
         if self._fixed_hw:
             own = max(self._fixed_hw)
@@ -87,7 +101,8 @@ class Segmenter:
             return own
         if asked is not None:
             return asked
-        return max(_sizes(model.metadata.get("imgsz", "")), default=DEFAULT_LONGEST_PX)
+        own_sizes = model.metadata.get("imgsz", model.metadata.get("img_size", ""))
+        return max(_sizes(own_sizes), default=None)
 
     def segment(self, image: U8) -> Instances:
         """Instances in one BGR uint8 picture (H, W, 3), best score first."""
@@ -105,23 +120,45 @@ class Segmenter:
             if len(self._canvases) > MOST_SIZES:
                 del self._canvases[next(iter(self._canvases))]
         canvases.reverse()
-        return Prepared(canvases[0].fill(image), canvases[0].box)
+        return Prepared(self._input(canvases[0].fill(image)), canvases[0].box)
 
     def infer(self, prepared: Prepared) -> Outputs:
         """The model's outputs for one input; may run on another thread."""
-        return self.session.run(prepared.tensor)
+        if self._batch in (1, None):
+            return self.session.run(prepared.tensor)
+        return self._together([prepared])[0]
 
     @property
     def takes_batches(self) -> bool:
         """Whether the model sees several pictures at once."""
-        return self.session.file.input_shape[0] is None
+        return self._batch != 1
 
     def infer_all(self, prepared: Sequence[Prepared]) -> list[Outputs]:
-        """The model's outputs for each of several inputs, which one run sees if all are alike."""
+        """The model's outputs for each of several inputs, in as few runs as it takes.
+
+        Inputs of different sizes need a run each; a model of a fixed number of pictures gets so
+        many, black ones among them.
+
+        Raises:
+            ModelError: the model failed, or its outputs do not tell the pictures apart.
+        """
         alike = len({one.tensor.shape for one in prepared}) == 1
         if len(prepared) == 1 or not alike or not self.takes_batches:
             return [self.infer(one) for one in prepared]
-        outputs = self.session.run(np.concatenate([one.tensor for one in prepared]))
+        most = self._batch or len(prepared)
+        parts = [prepared[k : k + most] for k in range(0, len(prepared), most)]
+        return [outputs for part in parts for outputs in self._together(part)]
+
+    def _together(self, prepared: Sequence[Prepared]) -> list[Outputs]:
+        size = self._batch or len(prepared)
+        _, *chw = prepared[0].tensor.shape
+        black = np.zeros((size - len(prepared), *chw), self.session.file.input_dtype)
+        outputs = self.session.run(np.concatenate([*(one.tensor for one in prepared), black]))
+        if any(output.shape[:1] != (size,) for output in outputs):
+            raise ModelError(
+                f"{self.session.file.path}: expected outputs for {size} pictures, got "
+                f"{described(self.session.file, outputs)}; export it for one picture a run"
+            )
         return [[output[k : k + 1] for output in outputs] for k in range(len(prepared))]
 
     def decode(self, outputs: Outputs, prepared: Prepared) -> Instances:

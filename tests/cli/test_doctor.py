@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from edge import __version__
+from edge.segment import catalog
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_model_that_is_not_what_the_catalogue_says(edge, catalogue):
     assert result.code == 1
     text, verdict = rows(result.out)["model square"]
     assert verdict == "problem"
-    assert "expected 0000000000000000" in text
+    assert "expected sha256 0000000000000000" in text
 
 
 def test_without_models_it_still_reports(edge, tmp_path, monkeypatch):
@@ -73,7 +74,7 @@ def test_without_models_it_still_reports(edge, tmp_path, monkeypatch):
 
 
 def test_without_a_catalogue_it_still_reports(edge, tmp_path, monkeypatch):
-    monkeypatch.setenv("EDGECOUNT_MODELS", str(tmp_path / "none"))
+    monkeypatch.setattr(catalog, "FOLDERS", (tmp_path / "none",))
     result = edge("doctor")
     assert (result.code, result.err) == (1, "")
     assert rows(result.out)["models"][1] == "problem"

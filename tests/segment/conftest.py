@@ -62,6 +62,63 @@ def save_fixed(tmp_path: Path) -> SaveModel:
 
 
 @pytest.fixture
+def save_named(tmp_path: Path) -> SaveModel:
+    """Saves a model that gives the same named arrays, of their own types, for any picture."""
+
+    def save(
+        outputs: dict[str, np.ndarray],
+        input_shape: Sequence[int | str] = (1, 3, 64, 64),
+        metadata: dict[str, str] | None = None,
+        input_type: int = TensorProto.FLOAT,
+    ) -> Path:
+        nodes = [helper.make_node("Identity", [f"its {k}"], [k]) for k in outputs]
+        infos = [
+            helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
+            for k, a in outputs.items()
+        ]
+        picture = helper.make_tensor_value_info("picture", input_type, input_shape)
+        constants = {f"its {k}": a for k, a in outputs.items()}
+        return _save(tmp_path / "named.onnx", nodes, [picture], infos, constants, metadata or {})
+
+    return save
+
+
+@pytest.fixture
+def save_telling(tmp_path: Path) -> SaveModel:
+    """Saves a model of `batch` pictures that finds one person in each: the brighter, the surer."""
+
+    def save(batch: int | str) -> Path:
+        cells, slope = np.zeros((2, 1, 8, 12), np.float32)
+        cells[0, :, 0] = [32, 32, 16, 8, 0.25, 0, 1, 0]
+        slope[0, 4, 0] = 0.5
+        constants = {
+            "cells": cells,
+            "slope": slope,
+            "planes": np.ones((1, 2, 16, 16), np.float32),
+            "nothing": np.zeros((), np.float32),
+        }
+        nodes = [
+            helper.make_node("ReduceMean", ["images"], ["mean"], axes=[2, 3], keepdims=1),
+            helper.make_node("ReduceMean", ["mean"], ["bright"], axes=[1], keepdims=1),
+            helper.make_node("Squeeze", ["bright", "last"], ["grey"]),
+            helper.make_node("Mul", ["grey", "slope"], ["more"]),
+            helper.make_node("Add", ["more", "cells"], ["output0"]),
+            helper.make_node("Mul", ["bright", "nothing"], ["black"]),
+            helper.make_node("Add", ["black", "planes"], ["output1"]),
+        ]
+        constants["last"] = np.array([3], np.int64)
+        picture = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, 64, 64])
+        outputs = [
+            helper.make_tensor_value_info("output0", TensorProto.FLOAT, [batch, 8, 12]),
+            helper.make_tensor_value_info("output1", TensorProto.FLOAT, [batch, 2, 16, 16]),
+        ]
+        metadata = {"names": NAMES}
+        return _save(tmp_path / "telling.onnx", nodes, [picture], outputs, constants, metadata)
+
+    return save
+
+
+@pytest.fixture
 def save_dynamic(tmp_path: Path) -> SaveModel:
     """Saves a model of any input size with (h / 8) (w / 8) cells, all grey, and no instance."""
 

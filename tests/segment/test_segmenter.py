@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from edge import masks as mask_ops
 from edge.errors import ModelError
@@ -23,6 +24,14 @@ CELLS = np.zeros((1, 8, 12), np.float32)
 CELLS[0, :, : len(ROWS)] = np.array(ROWS, np.float32).T
 PROTOTYPES = np.ones((1, 2, 16, 16), np.float32)
 PROTOTYPES[0, 0, :, 8:] = -1
+
+# The same for the other YOLO families: corners of what suppression leaves, or an objectness of 1.
+READY = np.zeros((1, 20, 8), np.float32)
+for row, k in enumerate((0, 1, 2, 4)):
+    x, y, w, h, person, car, *coefficients = ROWS[k]
+    corners = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+    READY[0, row] = *corners, np.maximum(person, car), car > person, *coefficients
+WITH_OBJECTNESS = np.insert(CELLS, 4, 1, axis=1).transpose(0, 2, 1)
 
 PICTURE = np.zeros((72, 128, 3), np.uint8)
 
@@ -108,7 +117,7 @@ def test_a_prepared_picture_outlives_the_next_one(save_fixed):
     assert not np.array_equal(second.tensor, kept)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 64, 64), (1, 64, 64, 3), (2, 3, 64, 64), (3, 64, 64)])
+@pytest.mark.parametrize("shape", [(1, 1, 64, 64), (1, 64, 64, 3), (0, 3, 64, 64), (64, 64, 3)])
 def test_inputs_that_are_no_colour_picture_are_told(save_fixed, shape):
     path = save_fixed([CELLS, PROTOTYPES], input_shape=shape)
     with pytest.raises(ModelError, match=r"expected an input \(1, 3, height, width\), got") as told:
@@ -130,7 +139,7 @@ def test_a_wrong_number_of_names_is_told(save_fixed):
 
 def test_several_pictures_at_once_give_what_each_gives_alone():
     """The default model takes several; sums inside it may differ in their last bits."""
-    s = Segmenter(Session(find_model(None), "cpu", threads=1), Limits(), 128)
+    s = Segmenter(Session(find_model(None).path, "cpu", threads=1), Limits(), 128)
     assert s.takes_batches
     rng = np.random.default_rng(7)
     pictures = [rng.integers(0, 256, (96, 128, 3), np.uint8) for _ in range(3)]
@@ -146,3 +155,119 @@ def test_several_pictures_at_once_give_what_each_gives_alone():
             for alone, output in zip(s.infer(one), together, strict=True):
                 assert output.shape == alone.shape
                 np.testing.assert_allclose(output, alone, atol=2e-3)
+
+
+def kept(s, grey):
+    """A prepared picture of one grey, whose tensor is its own."""
+    one = s.prepare(np.full((72, 128, 3), grey, np.uint8))
+    return replace(one, tensor=one.tensor.copy())
+
+
+@pytest.mark.parametrize("batch", [1, 4, "n"])
+def test_each_picture_of_a_batch_gets_its_own_outputs(save_telling, batch):
+    s = segmenter(save_telling(batch))
+    assert s.takes_batches == (batch != 1)
+    for count in (1, 2, 3, 4, 5, 9):
+        inputs = [kept(s, 20 * k) for k in range(count)]
+        together = s.infer_all(inputs)
+        assert len(together) == count
+        for one, outputs in zip(inputs, together, strict=True):
+            expected = 0.25 + one.tensor.mean() / 2  # what the model makes of its picture
+            np.testing.assert_allclose(s.decode(outputs, one).scores, [expected], atol=1e-5)
+            for alone, output in zip(s.infer(one), outputs, strict=True):
+                assert len(output) == 1
+                np.testing.assert_allclose(output, alone, atol=1e-6)
+
+
+def test_a_model_of_four_pictures_segments_one(save_telling):
+    s = segmenter(save_telling(4))
+    white = s.segment(np.full((64, 64, 3), 255, np.uint8))
+    np.testing.assert_allclose(white.scores, [0.75], atol=1e-5)
+
+
+def test_outputs_that_mix_the_pictures_are_told(save_fixed):
+    s = segmenter(save_fixed([CELLS, PROTOTYPES], input_shape=("n", 3, 64, 64)))
+    assert len(s.segment(PICTURE)) == 3
+    with pytest.raises(ModelError, match=r"expected outputs for 2 pictures, got output0 \(1, 8"):
+        s.infer_all([kept(s, 0), kept(s, 1)])
+
+
+@pytest.mark.parametrize(
+    ("family", "cells"), [("yolo", CELLS), ("yolo-end2end", READY), ("yolov5", WITH_OBJECTNESS)]
+)
+def test_outputs_of_half_precision(save_named, family, cells):
+    seen = []
+    for dtype, onnx_type in ((np.float32, TensorProto.FLOAT), (np.float16, TensorProto.FLOAT16)):
+        outputs = {"cells": cells.astype(dtype), "prototypes": PROTOTYPES.astype(dtype)}
+        s = segmenter(save_named(outputs, input_type=onnx_type))
+        assert s.reading.family == family
+        prepared = s.prepare(PICTURE)
+        given = s.infer(prepared)
+        assert {output.dtype for output in given} == {np.dtype(dtype)}
+        seen.append(s.decode(given, prepared))
+        assert s.dropped == 1
+    single, half = seen
+    assert single.class_ids.tolist() == [0, 1, 0]
+    assert half.boxes.tolist() == single.boxes.tolist()
+    assert half.class_ids.tolist() == single.class_ids.tolist()
+    np.testing.assert_allclose(half.scores, single.scores, atol=1e-3)
+    dense = [mask_ops.unpacked(one.masks) for one in (single, half)]
+    np.testing.assert_array_equal(*dense)
+
+
+def mask_rcnn(hw, square=None):
+    """Outputs of one person in the middle half, as Mask R-CNN gives them, without a batch."""
+    h, w = hw
+    mask = np.zeros(hw, np.float32)
+    mask[h // 4 : h * 3 // 4, w // 4 : w * 3 // 4] = 1
+    return {
+        "boxes": np.array([[w / 4, h / 4, w * 3 / 4, h * 3 / 4]], np.float32),
+        "labels": np.array([1]),
+        "scores": np.array([0.9], np.float32),
+        "masks": np.ones((1, 1, 28, 28), np.float32) if square else mask[None, None],
+    }
+
+
+@pytest.mark.parametrize("input_shape", [(3, "h", "w"), (3, 72, 128)])
+@pytest.mark.parametrize("input_type", [TensorProto.FLOAT, TensorProto.FLOAT16])
+def test_a_model_without_a_batch_sees_the_picture_as_it_is(save_named, input_shape, input_type):
+    path = save_named(mask_rcnn((72, 128)), input_shape=input_shape, input_type=input_type)
+    s = segmenter(path)
+    assert s.reading.family == "torchvision"
+    assert s.longest_px in (None, 128)
+    assert not s.takes_batches
+    prepared = s.prepare(PICTURE)
+    assert prepared.tensor.shape == (3, 72, 128)
+    for outputs in s.infer_all([prepared, prepared]):
+        found = s.decode(outputs, prepared)
+        assert found.boxes.tolist() == [[32, 18, 96, 54]]
+        assert mask_ops.extents(found.masks).tolist() == [[32, 18, 96, 54]]
+        assert mask_ops.area(found.masks).tolist() == [64 * 36]
+
+
+def test_a_longest_side_may_be_asked_of_a_model_that_takes_any(save_named):
+    s = segmenter(save_named(mask_rcnn((36, 64)), input_shape=(3, "h", "w")), longest_px=64)
+    assert s.prepare(PICTURE).tensor.shape == (3, 36, 64)
+    assert mask_ops.extents(s.segment(PICTURE).masks).tolist() == [[32, 18, 96, 54]]
+
+
+def test_the_zoo_gets_a_short_side_of_800(save_named):
+    s = segmenter(save_named(mask_rcnn((800, 1422), "square"), input_shape=(3, "h", "w")))
+    assert s.reading.family == "maskrcnn-zoo"
+    assert s.prepare(PICTURE).tensor.shape == (3, 800, 1440)
+    found = s.segment(PICTURE)
+    np.testing.assert_allclose(found.boxes, [[32, 18, 96, 54]], atol=0.01)
+    assert mask_ops.area(found.masks)[0] > 64 * 36
+
+
+def test_the_size_of_a_model_of_any_comes_from_its_file(save_named):
+    outputs = {
+        "labels": np.zeros((1, 2), np.int64),
+        "boxes": np.array([[[16, 16, 48, 48], [0, 0, 9, 9]]], np.float32),
+        "scores": np.array([[0.9, 0.0]], np.float32),
+        "masks": np.ones((1, 2, 16, 16), np.float32),
+    }
+    path = save_named(outputs, (1, 3, "h", "w"), {"img_size": "64x64"})
+    s = segmenter(path)
+    assert (s.reading.family, s.longest_px) == ("dfine", 64)
+    assert s.segment(PICTURE).boxes.tolist() == [[32, 18, 96, 54]]

@@ -243,7 +243,7 @@ def test_a_wrong_number_of_names_is_refused(names):
         [(1, 84, 8400)],  # a detector
         [(1, 1000)],  # a classifier
         [(1, 21, 64, 64)],  # semantic segmentation
-        [(1, 300, 38), (1, 32, 160, 160)],  # suppression inside the model
+        [(1, 300, 36), (1, 32, 160, 160)],  # rows without a class
         [(1, 36, 8400), (1, 32, 160, 160)],  # no class left
         [(1, 38, 84), (1, 38, 84), (1, 32, 16, 16)],
         [(1, 38, 84), (1, 32, 16, 16), (1, 32, 8, 8)],
@@ -251,7 +251,7 @@ def test_a_wrong_number_of_names_is_refused(names):
     ],
 )
 def test_outputs_that_fit_nothing_are_told(shapes):
-    with pytest.raises(ModelError, match=r"^m.onnx: expected outputs cells .*, got ") as error:
+    with pytest.raises(ModelError, match=r"^m.onnx: expected outputs .*cells .*, got ") as error:
         recognised(*shapes)
     for shape in shapes:
         assert str(shape) in str(error.value)
