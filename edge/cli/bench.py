@@ -9,16 +9,17 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import cv2
+import numpy as np
 import typer
 
+import edge
 from edge import build, pipeline
-from edge.cli import bench_sources
+from edge.cli import bench_decode, bench_sources, bench_stages
 from edge.cli.options import (
     InputSizeOption,
     LineOption,
@@ -30,25 +31,34 @@ from edge.cli.options import (
 from edge.cli.report import console
 from edge.config import Config, with_model
 from edge.errors import ConfigError
-from edge.outputs import EventsOutput, lines_to
-from edge.segment import Segmenter
-from edge.sinks.jsonl import JsonLinesSink
+from edge.segment import Prepared, Segmenter
+from edge.segment.session import runtime_version
 from edge.sources import open_source
-from edge.types import Frame
+from edge.types import Step
 
 EXAMPLE = "Example: edge bench street.mp4 --threads 2 --json"
 MIDDLE = "middle=0.5,0,0.5,1"
 ROUNDS = 5  # the pipeline and bare inference take turns, so that both meet the same machine
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 def bench(  # noqa: PLR0913
-    source: Annotated[str, typer.Argument(help="Video file or image folder.")],
+    source: Annotated[
+        str | None, typer.Argument(help="Video file or image folder; none with --stage.")
+    ] = None,
     model: ModelOption = None,
     provider: ProviderOption = None,
     threads: ThreadsOption = None,
     input_size: InputSizeOption = None,
     line: LineOption = None,
     frames: Annotated[int, typer.Option(min=10, help="Frames to time.")] = 300,
+    stage: Annotated[
+        Literal["decode"] | None,
+        typer.Option(
+            help="This stage alone: reading the outputs of each family of models for 100 "
+            "synthetic instances at 1080p."
+        ),
+    ] = None,
     sources: Annotated[
         int | None,
         typer.Option(
@@ -74,12 +84,21 @@ def bench(  # noqa: PLR0913
     """Time the pipeline against bare inference on the same frames, in turns.
 
     The pipeline reads, decodes, segments, tracks, counts and writes events, as `edge run` does.
-    Bare inference is the model alone on the same prepared input.
+    Bare inference is the model alone on the same prepared input. Stages are timed one after the
+    other, with nothing beside them.
 
     With --sources, cameras share the model as in `edge run --config`, and are dropped evenly
     where it is too slow. The time from capture to event is to stay below two frame intervals and
     one inference for 95 of 100 frames.
     """
+    if stage is not None:
+        found = [bench_decode.measured(family, frames) for family in bench_decode.FAMILIES]
+        result: dict[str, Any] = _machine() | {"frame_hw": bench_decode.FRAME_HW, "families": found}
+        said = [*_lines({k: v for k, v in result.items() if k != "families"})]
+        _say(result, [*said, *bench_decode.lines(result)], json_output)
+        return
+    if source is None:
+        raise ConfigError("edge bench: expected a SOURCE or --stage, got neither")
     config = combined(None, [source] * (sources or 1), line or [MIDDLE], None, None)
     changes = {"name": model, "provider": provider, "threads": threads, "input_size": input_size}
     config = with_model(config, {k: v for k, v in changes.items() if v is not None})
@@ -89,117 +108,126 @@ def bench(  # noqa: PLR0913
         "model": segmenter.session.file.path.name,
         "provider": segmenter.session.provider,
         "threads": config.model.threads,
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, "
-        f"Python {platform.python_version()}",
+        **_machine(),
     }
     if sources:
         result = about | bench_sources.measured(config, segmenter, duration, fps)
         said = bench_sources.lines(result)
     else:
         result = about | _compared(config, segmenter, source, line, frames)
-        said = [f"{key:28} {value}" for key, value in result.items()]
-    for text in [] if json_output else said:
+        said = _lines(result)
+    _say(result, said, json_output)
+
+
+def _say(result: dict[str, Any], lines: list[str], json_output: bool) -> None:
+    for text in [] if json_output else lines:
         console.print(text, highlight=False, soft_wrap=True)
     typer.echo(json.dumps(result))
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    """A line each; stages one below the other."""
+    lines = []
+    for key, value in result.items():
+        if key == "stages":
+            lines += [
+                f"stage {stage:22} p50 {ms['p50_ms']:8.3f}   p95 {ms['p95_ms']:8.3f} ms"
+                for stage, ms in value.items()
+            ]
+        else:
+            shown = value
+            if isinstance(value, dict):
+                shown = ", ".join(f"{k} {v}" for k, v in value.items())
+            lines.append(f"{key:28} {shown}")
+    return lines
+
+
+def _machine() -> dict[str, Any]:
+    """What the numbers depend on besides the command."""
+    kind = platform.machine()
+    try:
+        named = [t for t in CPU_INFO.read_text().splitlines() if t.startswith("model name")]
+        kind += "".join(f", {text.partition(':')[2].strip()}" for text in named[:1])
+    except OSError:
+        pass  # not Linux
+    return {
+        "machine": f"{kind}, {os.cpu_count()} CPUs",
+        "versions": {
+            "python": platform.python_version(),
+            "onnxruntime": runtime_version(),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+            "edgecount": edge.__version__,
+        },
+    }
 
 
 def _compared(
     config: Config, segmenter: Segmenter, source: str, line: list[str] | None, frames: int
 ) -> dict[str, Any]:
     """Time for each stage, and the pipeline against bare inference."""
-    input_hw = _input_hw(config, segmenter)
+    prepared = _first_input(config, segmenter)
     startup_s, rss_mb = _measured_run(source, config, line)
     per_round = max(1, frames // ROUNDS)
     pipeline_ms, bare_ms = [], []
     for _ in range(ROUNDS):
-        bare_ms.append(_bare_ms(config, segmenter, per_round))
+        bare_ms.append(_bare_ms(segmenter, prepared, per_round))
         pipeline_ms.append(_pipeline_ms(config, segmenter, per_round))
+    ratios = [p / b for p, b in zip(pipeline_ms, bare_ms, strict=True)]
+    median_ms = statistics.median(pipeline_ms)
+    if not median_ms:
+        raise ConfigError("edge bench: expected a source with at least two frames, got one")
     return {
         "frames": per_round * ROUNDS,
-        "input_hw": input_hw,
-        "pipeline_ms_per_frame": round(statistics.median(pipeline_ms), 3),
+        "input_hw": list(prepared.box.input_hw),
+        "pipeline_ms_per_frame": round(median_ms, 3),
         "bare_inference_ms_per_frame": round(statistics.median(bare_ms), 3),
-        "ratio": round(
-            statistics.median(p / b for p, b in zip(pipeline_ms, bare_ms, strict=True)), 3
-        ),
-        "stages": _stages_ms(config, segmenter, per_round),
+        "fps": round(1e3 / median_ms, 2),
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_of_rounds": sorted(round(ratio, 3) for ratio in ratios),
+        "stages": bench_stages.percentiles_ms(bench_stages.spent_s(config, segmenter, per_round)),
         "rss_mb": rss_mb,
         "startup_s": startup_s,
     }
 
 
-def _first_frame(config: Config) -> Frame:
-    with open_source(next(iter(config.cameras.values())).source) as source:
+def _first_input(config: Config, segmenter: Segmenter) -> Prepared:
+    [camera] = config.cameras.values()
+    with open_source(camera.source, reads_ahead=False) as source:
         for frame in source:
-            return frame
-    raise ConfigError("bench: expected a source with frames, got none")
+            return segmenter.prepare(frame.image)
+    raise ConfigError("edge bench: expected a source with frames, got none")
 
 
-def _input_hw(config: Config, segmenter: Segmenter) -> list[int]:
-    return list(segmenter.prepare(_first_frame(config).image).box.input_hw)
-
-
-def _bare_ms(config: Config, segmenter: Segmenter, frames: int) -> float:
-    x = segmenter.prepare(_first_frame(config).image)
-    segmenter.infer(x)
-    times = []
+def _bare_ms(segmenter: Segmenter, prepared: Prepared, frames: int) -> float:
+    """The model alone, again and again."""
+    segmenter.infer(prepared)
+    began = time.perf_counter()
     for _ in range(frames):
-        began = time.perf_counter()
-        segmenter.infer(x)
-        times.append((time.perf_counter() - began) * 1e3)
-    return statistics.fmean(times)
+        segmenter.infer(prepared)
+    return (time.perf_counter() - began) * 1e3 / frames
+
+
+class _Times:
+    """An output that notes when each step is done."""
+
+    def __init__(self) -> None:
+        self.done_s: list[float] = []
+
+    def write(self, step: Step) -> None:
+        self.done_s.append(time.perf_counter())
+
+    def close(self) -> None:
+        pass
 
 
 def _pipeline_ms(config: Config, segmenter: Segmenter, frames: int) -> float:
-    """Wall time a frame, from the first frame's arrival on; opening is not in it."""
-    [(camera, _)] = config.cameras.items()
-    with (
-        open_source(config.cameras[camera].source) as source,
-        tempfile.TemporaryDirectory() as folder,
-        JsonLinesSink(Path(folder) / "events.jsonl") as sink,
-    ):
-        names = segmenter.class_names
-        tracker = build.tracker(config, camera, names)
-        counters = build.counters(config, camera, names, source.width, source.height)
-        provenance = build.provenance(camera, source, segmenter)
-        events = EventsOutput(build.encoder(config, camera, provenance), lines_to(sink), counters)
+    """Wall time a frame, from the end of the first to the end of the last."""
+    times = _Times()
+    with bench_stages.parts_of(config, segmenter) as (source, tracker, counters, events):
         seen = pipeline.segmented(source, segmenter)
-        began = time.perf_counter()
-        done = pipeline.run(seen, tracker, counters, [events], None, frames)
-        return (time.perf_counter() - began) * 1e3 / max(1, done)
-
-
-def _stages_ms(config: Config, segmenter: Segmenter, frames: int) -> dict[str, float]:
-    """Mean time of each stage on the main thread, one after the other."""
-    [(camera, _)] = config.cameras.items()
-    spent: dict[str, float] = defaultdict(float)
-    done = 0
-    with open_source(config.cameras[camera].source) as source:
-        names = segmenter.class_names
-        tracker = build.tracker(config, camera, names)
-        counters = build.counters(config, camera, names, source.width, source.height)
-        clock = time.perf_counter
-        before = clock()
-        for frame in source:
-            marks = [("wait_for_frame", clock())]
-            x = segmenter.prepare(frame.image)
-            marks.append(("prepare", clock()))
-            outputs = segmenter.infer(x)
-            marks.append(("infer", clock()))
-            instances = segmenter.decode(outputs, x)
-            marks.append(("decode", clock()))
-            tracks = tracker.update(frame.stamp, instances)
-            marks.append(("track", clock()))
-            for counter in counters:
-                counter.update(frame.stamp, tracks, instances)
-            marks.append(("count", clock()))
-            for name, mark in marks:
-                spent[name] += mark - before
-                before = mark
-            done += 1
-            if done == frames:
-                break
-    return {name: round(total * 1e3 / max(1, done), 3) for name, total in spent.items()}
+        pipeline.run(seen, tracker, counters, [events, times], None, frames)
+    return (times.done_s[-1] - times.done_s[0]) * 1e3 / max(1, len(times.done_s) - 1)
 
 
 def _measured_run(source: str, config: Config, lines: list[str] | None) -> tuple[float, float]:
@@ -218,6 +246,6 @@ def _measured_run(source: str, config: Config, lines: list[str] | None) -> tuple
         startup_s = time.perf_counter() - began
         process.stdout.read()
     if not first or process.returncode:
-        raise ConfigError(f"bench: expected events from `edge run {source}`, got none")
+        raise ConfigError(f"edge bench: expected events from `edge run {source}`, got none")
     peak_kb: Any = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return round(startup_s, 3), round(peak_kb / 1024, 1)

@@ -37,21 +37,25 @@ __all__ = [
 ]
 
 
-def open_source(text: str) -> VideoFile | ImageFolder:
+def open_source(text: str, reads_ahead: bool = True) -> VideoFile | ImageFolder:
     """The recording that a command line or config names.
+
+    Args:
+        text: a file or a folder of pictures.
+        reads_ahead: on a thread of its own; else a frame is read when it is asked for.
 
     Raises:
         SourceError: It does not exist, cannot be read, or is a live camera.
     """
     path = Path(text)
     if path.is_dir():
-        return ImageFolder(path)
+        return ImageFolder(path, reads_ahead=reads_ahead)
     if is_live(text):
         raise SourceError(
             f"{masked(text)}: expected a file or a folder of pictures, got a live camera; "
             f"count it with `edge run`"
         )
-    return VideoFile(path)
+    return VideoFile(path, reads_ahead=reads_ahead)
 
 
 def check_live(text: str) -> None:

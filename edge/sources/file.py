@@ -40,8 +40,8 @@ class VideoFile:
     """A recorded video as an iterator of frames, with every frame at its own media time.
 
     Opening decodes the first frame, so that a file which cannot be read is refused at once.
-    Decoding then runs ahead on another thread, which waits when frames are not taken: a file
-    never drops frames. Use it in a `with` block, or close it; it is read once.
+    If it `reads_ahead`, decoding then runs ahead on another thread, which waits when frames are
+    not taken: a file never drops frames. Use it in a `with` block, or close it; it is read once.
 
     `Stamp.frame` numbers the decoded pictures from 0 in display order, the skipped ones
     included. `Stamp.media_s` is the picture's timestamp minus that of the first one. A broken
@@ -60,7 +60,9 @@ class VideoFile:
         SourceError: The file is missing, unreadable, or holds no video.
     """
 
-    def __init__(self, path: str | os.PathLike[str], decoder_threads: int = 1) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], decoder_threads: int = 1, reads_ahead: bool = True
+    ) -> None:
         self.path = Path(path)
         self.warnings = Faults()
         self._container, self._stream = _opened(self.path)
@@ -69,6 +71,7 @@ class VideoFile:
         self._stream.codec_context.thread_count = decoder_threads
         self._reformatter = VideoReformatter()  # kept, because it keeps its tables
         self._closed = False
+        self._reads_ahead = reads_ahead
         self._prefetch: Prefetch | None = None
 
         rate = self._stream.average_rate or self._stream.guessed_rate or USUAL_FPS
@@ -103,6 +106,8 @@ class VideoFile:
     def __next__(self) -> Frame:
         if self._closed:
             raise StopIteration
+        if not self._reads_ahead:
+            return next(self._frames)
         if self._prefetch is None:
             self._prefetch = Prefetch(self._frames)
         return next(self._prefetch)

@@ -27,14 +27,16 @@ class ImageFolder:
 
     Frame k, counted over all picture files, is at k / fps seconds of media time. A file that
     is no picture after all is skipped and counted in `warnings.broken_frames`. Iterates once,
-    reading ahead on a thread, like `VideoFile`, and has the same attributes.
+    reading ahead on a thread if `reads_ahead`, like `VideoFile`, and has the same attributes.
 
     Raises:
         SourceError: No such folder, no pictures in it, or (while reading) pictures of
             different sizes.
     """
 
-    def __init__(self, path: str | os.PathLike[str], fps: float = 10.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], fps: float = 10.0, reads_ahead: bool = True
+    ) -> None:
         self.path = Path(path)
         if not fps > 0:
             raise SourceError(f"{self.path}: expected a rate above 0 pictures a second, got {fps}")
@@ -44,6 +46,8 @@ class ImageFolder:
         self.frame_count = len(self.files)
         self.duration_s = len(self.files) / fps
         self._closed = False
+        self._frames = self._read()
+        self._reads_ahead = reads_ahead
         self._prefetch: Prefetch | None = None
         for file in self.files:
             image = picture(file)
@@ -68,8 +72,10 @@ class ImageFolder:
     def __next__(self) -> Frame:
         if self._closed:
             raise StopIteration
+        if not self._reads_ahead:
+            return next(self._frames)
         if self._prefetch is None:
-            self._prefetch = Prefetch(self._frames())
+            self._prefetch = Prefetch(self._frames)
         return next(self._prefetch)
 
     def close(self) -> None:
@@ -89,7 +95,7 @@ class ImageFolder:
     ) -> None:
         self.close()
 
-    def _frames(self) -> Iterator[Frame]:
+    def _read(self) -> Iterator[Frame]:
         for k, file in enumerate(self.files):
             if self._closed:
                 return

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from edge.types import Frame
 
-AHEAD = 4  # frames held ready: enough to hide one slow decode, 25 MB at 1080p
+AHEAD = 2  # frames held ready, and one in hand: enough to hide a slow decode; 6 MB each at 1080p
 
 
 class Prefetch:

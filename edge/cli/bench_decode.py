@@ -1,0 +1,167 @@
+"""`edge bench --stage decode`: what reading a model's outputs costs for a crowd of 100 at 1080p.
+
+The outputs are synthetic: what a perfect model would give of one crowd, in the convention of each
+family. So no model is needed, and families can be compared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.cli.bench_stages import percentiles_ms
+from edge.segment import Limits, Outputs
+from edge.segment.families import recognised
+from edge.segment.letterbox import Letterbox
+from edge.segment.prototypes import masks_of
+from edge.segment.session import ModelFile
+from edge.types import F32, Instances
+
+CROWD = 100
+FRAME_HW = (1080, 1920)
+INPUT_HW = (384, 640)  # what a longest side of 640 pixels makes of it
+SQUARE_HW = (640, 640)
+CLASSES = 80
+PROTOTYPES = 32
+NAMES = tuple(f"class{k}" for k in range(CLASSES))
+LIMITS = Limits(0.2, 0.65)
+# What gives masks of prototypes; in others a mask is a plane of the query's own.
+OF_PROTOTYPES = ("yolo", "yolo-end2end", "yolov5")
+
+
+def crowd() -> F32:
+    """Boxes (100, 4) in 0..1 of the picture: people 80 to 240 pixels high, rows behind rows.
+
+    >>> crowd().shape
+    (100, 4)
+    """
+    column, row = np.meshgrid(np.arange(20), np.arange(5))
+    middle = (column.ravel() + 0.5) / 20
+    low = (row.ravel() + 1.5) / 6.5
+    high = (80 + 40 * row.ravel()) / FRAME_HW[0]
+    half = high * 0.4 * FRAME_HW[0] / FRAME_HW[1] / 2
+    boxes: F32 = np.stack([middle - half, low - high, middle + half, low], 1).astype(np.float32)
+    return boxes
+
+
+def outputs_of(family: str) -> tuple[Outputs, tuple[str, ...], tuple[int, int]]:
+    """What a model of a family gives of the crowd, the outputs' names, and its input's size."""
+    random = np.random.default_rng(0)
+    if family in OF_PROTOTYPES:
+        return _of_prototypes(family, random), ("output0", "output1"), INPUT_HW
+    h, w = (side // 4 for side in SQUARE_HW)
+    planes = _planes(h, w)
+    if family == "rfdetr":
+        logits = np.full((CROWD, CLASSES + 1), -6, np.float32)
+        logits[np.arange(CROWD), np.arange(CROWD) % CLASSES] = 2
+        dets = _centred(crowd())
+        return _batch(dets, logits, planes), ("dets", "labels", "masks"), SQUARE_HW
+    labels = np.arange(CROWD) % CLASSES
+    scores = np.full(CROWD, 0.9, np.float32)
+    shares: F32 = np.clip(planes / 8 + 0.5, 0, 1)
+    found = _batch(labels, crowd() * np.float32(SQUARE_HW[0]), scores, shares)
+    return found, ("labels", "boxes", "scores", "masks"), SQUARE_HW
+
+
+FAMILIES = (*OF_PROTOTYPES, "rfdetr", "dfine")
+
+
+def _of_prototypes(family: str, random: np.random.Generator) -> Outputs:
+    """Everybody's mask is the sum of all prototypes, positive inside an ellipse in the box."""
+    h, w = INPUT_HW
+    boxes = crowd() * np.array([w, h, w, h], np.float32)
+    planes = random.normal(size=(PROTOTYPES, h // 4, w // 4)).astype(np.float32)
+    planes += _planes(h // 4, w // 4).max(0) / PROTOTYPES
+    shares = np.ones((CROWD, PROTOTYPES), np.float32)
+    kinds = np.arange(CROWD) % CLASSES
+    if family == "yolo-end2end":
+        scores = np.linspace(0.9, 0.5, CROWD, dtype=np.float32)[:, None]
+        rows = np.zeros((300, 6 + PROTOTYPES), np.float32)
+        rows[:CROWD] = np.hstack([boxes, scores, kinds[:, None], shares])
+        return _batch(rows, planes)
+    objectness = int(family == "yolov5")
+    cells = (3 if objectness else 1) * sum((h // s) * (w // s) for s in (8, 16, 32))
+    rows = np.zeros((cells, 4 + objectness + CLASSES + PROTOTYPES), np.float32)
+    rows[:, 2:4] = 1
+    # Each is found by three cells side by side, as a real model finds it: two are to go.
+    at = np.arange(3 * CROWD) * (cells // (3 * CROWD))
+    thrice = np.repeat(_centred(boxes), 3, 0)
+    thrice[:, 0] += np.tile(np.array([0, 0.3, -0.3], np.float32), CROWD)
+    rows[at, :4] = thrice
+    rows[at, 4 : 4 + objectness] = 0.95
+    rows[at, 4 + objectness + np.repeat(kinds, 3)] = np.tile([0.9, 0.7, 0.6], CROWD)
+    rows[at, 4 + objectness + CLASSES :] = np.repeat(shares, 3, 0)
+    if objectness:
+        return _batch(rows, planes)
+    return _batch(np.ascontiguousarray(rows.T), planes)
+
+
+def _planes(h: int, w: int) -> F32:
+    """Logits (100, h, w): an ellipse in each box, 4 in its middle."""
+    boxes = crowd() * np.array([w, h, w, h], np.float32)
+    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    x = (np.arange(w, dtype=np.float32) + 0.5 - centre[:, :1]) / half[:, :1]
+    y = (np.arange(h, dtype=np.float32) + 0.5 - centre[:, 1:]) / half[:, 1:]
+    planes: F32 = np.maximum(4 - 4 * (x[:, None, :] ** 2 + y[:, :, None] ** 2), -4)
+    return planes.astype(np.float32)
+
+
+def _centred(boxes: F32) -> F32:
+    centred: F32 = np.hstack([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]])
+    return centred
+
+
+def _batch(*arrays: Any) -> Outputs:
+    return [array[None] for array in arrays]
+
+
+def measured(family: str, rounds: int) -> dict[str, Any]:
+    """Time for decoding the crowd: all of it, and the masks alone in families of prototypes.
+
+    Raises:
+        ModelError: the family does not take its own convention.
+    """
+    outputs, names, input_hw = outputs_of(family)
+    sizes = tuple((name, output.shape) for name, output in zip(names, outputs, strict=True))
+    file = ModelFile(Path(f"{family}.onnx"), "", {}, "images", (1, 3, *input_hw), sizes)
+    reading = recognised(file, outputs, family, NAMES)
+    box = reading.preparation.placed(FRAME_HW, input_hw, None)
+    found: list[Instances] = []
+    spent = {"decode": _times_s(lambda: found.append(_decoded(reading, outputs, box)), rounds)}
+    if family in OF_PROTOTYPES:
+        planes = outputs[1][0]
+        shares = np.ones((CROWD, PROTOTYPES), np.float32)
+        boxes = found[0].boxes
+        spent["masks"] = _times_s(lambda: masks_of(shares, planes, boxes, box), rounds)
+    return {"family": family, "instances": len(found[0]), "stages": percentiles_ms(spent)}
+
+
+def _decoded(reading: Any, outputs: Outputs, box: Letterbox) -> Instances:
+    instances: Instances = reading.decode(outputs, box, LIMITS)[0]
+    return instances
+
+
+def _times_s(work: Callable[[], object], rounds: int) -> list[float]:
+    work()  # makes its tables
+    spent = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - began)
+    return spent
+
+
+def lines(result: dict[str, Any]) -> list[str]:
+    """A result as text, a line a family."""
+    return [
+        f"{row['family']:14} {row['instances']} instances; "
+        + "; ".join(
+            f"{stage} p50 {ms['p50_ms']:.2f}, p95 {ms['p95_ms']:.2f} ms"
+            for stage, ms in row["stages"].items()
+        )
+        for row in result["families"]
+    ]
