@@ -91,7 +91,9 @@ class Trails:
         for feet in self._feet.values():
             while feet and feet[0][0] < oldest_s:
                 feet.pop(0)
-        return {k: np.array(v, np.float32)[:, 1:] for k, v in self._feet.items() if v}
+        # A track whose end fell into a frame that is not drawn leaves by its age.
+        self._feet = {k: feet for k, feet in self._feet.items() if feet}
+        return {k: np.array(v, np.float32)[:, 1:] for k, v in self._feet.items()}
 
 
 def draw(image: U8, instances: Instances, tracks: Tracks, overlay: Overlay) -> U8:

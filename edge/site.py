@@ -67,7 +67,8 @@ class Site:
         self._evidence = evidence
         self._saved_s = time.monotonic()
         self._unopened: list[str] = []  # cameras whose books could not be opened yet
-        self.on_event: Callable[[str, str], None] | None = None  # told camera and type of each
+        # told the camera and each event, once it is on its way
+        self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.on_gone: Callable[[str], None] | None = None  # told the camera
 
     def apply(self, config: Config) -> None:
@@ -208,7 +209,7 @@ class Site:
             if event["type"] == "count_snapshot":  # after a kill, this window must not end again
                 self._saved_s = -math.inf
             if self.on_event is not None:
-                self.on_event(name, event["type"])
+                self.on_event(name, event)
 
         return sent
 

@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-import edge
 from edge import receivers
 from edge.cli.systemd import notify, watchdog_interval_s
-from edge.config import Config
+from edge.config import Config, Web
 from edge.delivery import Sink
 from edge.errors import EdgeError, SinkError
 from edge.ledger import Ledger
@@ -26,6 +26,9 @@ from edge.sinks.stdout import StandardOutput
 from edge.site import Outputs, Site, state_folder, totals_of
 from edge.watch import watch
 from edge.web.status import EvidenceStatus, Status
+
+if TYPE_CHECKING:
+    from edge.cli.page import LivePage
 
 log = logging.getLogger("edge.run")
 
@@ -86,12 +89,17 @@ def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked)
         folder, keep = pictures or (None, None)
         if folder is not None:
             finish.callback(folder.close, 1.0)
-        site = Site(segmenter, ledger, asked.wake, wishes.outputs, keep)
+        page, outputs = None, wishes.outputs
+        if config.web.listen is not None:  # web servers take long to import
+            page = _page(config, segmenter, lambda: site, folder)
+            finish.callback(page.close)
+            outputs = page.with_views(outputs)
+        site = Site(segmenter, ledger, asked.wake, outputs, keep)
         finish.callback(site.close)
         routine = _Routine(site, ledger, wishes, asked)
         observe = None
-        if config.web.listen is not None:
-            observe = _serve(config, segmenter, routine, folder, finish)
+        if page is not None:
+            observe = _serve(page, config.web, routine, folder, finish)
         site.apply(config)
         notify("READY=1")
         finish.callback(notify, "STOPPING=1")
@@ -198,44 +206,45 @@ class _Routine:
             )
 
 
+def _page(
+    config: Config, segmenter: Segmenter, site: Callable[[], Site], folder: EvidenceFolder | None
+) -> LivePage:
+    from edge.cli.page import LivePage, rules_of
+    from edge.web.state import Told
+
+    known: tuple[Config | None, Any] = (None, {})
+
+    def rules() -> Any:
+        nonlocal known
+        now = site().config
+        if known[0] is not now:
+            known = now, rules_of(now)
+        return known[1]
+
+    return LivePage(config, segmenter, Told(lambda: site().statuses(), rules), folder)
+
+
 def _serve(
-    config: Config,
-    segmenter: Segmenter,
+    page: LivePage,
+    web: Web,
     routine: _Routine,
     folder: EvidenceFolder | None,
     finish: ExitStack,
 ) -> Callable[..., None]:
-    # Web servers take long to import: only where one is asked for.
-    from edge.web.metrics import Metrics
-    from edge.web.server import WebServer
+    site, ledger = routine.site, routine.ledger
 
     def status() -> Status:
-        return Status(
-            version=edge.__version__,
-            provider=segmenter.session.provider,
-            model=segmenter.session.file.path.name,
-            is_model_loaded=True,
-            cameras=routine.site.statuses(),
-            sinks=routine.ledger.sink_statuses(),
-            journal=routine.ledger.journal_status(),
-            evidence=None
-            if folder is None
-            else EvidenceStatus(folder.saved, folder.dropped, folder.size_bytes),
+        evidence = folder and EvidenceStatus(folder.saved, folder.dropped, folder.size_bytes)
+        return page.status(
+            sinks=ledger.sink_statuses(), journal=ledger.journal_status(), evidence=evidence
         )
 
-    metrics = Metrics(status)
-    server = WebServer(
-        config.web.host,
-        config.web.port,
-        config.web.token,
-        status,
-        metrics,
-        lambda: time.monotonic() - routine.turned_s,
-    )
-    finish.callback(server.close, 1.0)
-    routine.site.on_event = metrics.event
-    routine.site.on_gone = metrics.forget
-    log.info("health and metrics on %s", config.web.listen)
+    page.begin_with(ledger.journal, time.time())
+    metrics = page.serve(web, status, lambda: time.monotonic() - routine.turned_s)
+    finish.callback(page.close)
+    site.on_event = page.event
+    site.on_gone = page.forget
+    log.info("page, health and metrics on %s", page.address)
     return metrics.frame
 
 

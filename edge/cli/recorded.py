@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge import build, pipeline
 from edge.cli.live import FINISH_S, close_ledger, journal_path
@@ -30,6 +30,9 @@ from edge.sinks.stdout import StandardOutput
 from edge.sinks.tracks import TracksFormat, TracksSink
 from edge.sinks.video import VideoSink
 from edge.sources import open_source
+
+if TYPE_CHECKING:
+    from edge.cli.page import RecordedPage
 
 LIVE_FPS = 15.0  # nominal rate of annotated videos of cameras; their times are exact
 MOST_WAITING = 10_000  # events in memory while the journal's disk is full
@@ -122,15 +125,29 @@ def run_recorded(
         if not results.quiet:
             described = f"{segmenter.session.file.path.name} on {segmenter.session.provider}"
             console.print(f"model {described}", style="dim")
+        page: RecordedPage | None = None
+        if config.web.listen is not None:  # web servers take long to import
+            from edge.cli.page import RecordedPage
+
+            page = RecordedPage(config, segmenter)
+            finish.callback(page.close)
+            page.serve(config.web, page.status, page.alive)
+            if not results.quiet:
+                console.print(f"page on {page.address}", highlight=False)
         for camera in config.cameras:
             its = results.of(camera) if len(config.cameras) > 1 else results
             events_file = Path(events) if events not in (None, "-") else None
             written = [p for p in (its.video, its.detections, its.tracks, events_file) if p]
             check_not_overwritten(config.cameras[camera].source, written)
-            _count(config, camera, segmenter, ledger or opened_sink, its, stop)
+            _count(config, camera, segmenter, ledger or opened_sink, its, stop, page)
             if stop.is_set():
                 break
-    return stop.is_set()
+        is_interrupted = stop.is_set()
+        if page is not None and console.is_terminal and not (results.quiet or is_interrupted):
+            # Somebody sits there, who has perhaps not opened it yet; a script goes on.
+            console.print(f"done; {page.address} stays until Ctrl-C", highlight=False)
+            stop.wait()
+    return is_interrupted
 
 
 def _close(ledger: Ledger, stop: threading.Event) -> None:
@@ -138,13 +155,14 @@ def _close(ledger: Ledger, stop: threading.Event) -> None:
     close_ledger(ledger, timeout_s, lambda text: warn("events", [text]))
 
 
-def _count(
+def _count(  # noqa: PLR0913
     config: Config,
     camera: str,
     segmenter: Segmenter,
     keeps: Ledger | Callable[[], JsonLinesSink],
     results: Results,
     stop: threading.Event,
+    page: RecordedPage | None = None,
 ) -> None:
     """Count in one recording; its events go to a ledger, or straight to the sink that is opened."""
     with open_source(config.cameras[camera].source) as source:
@@ -160,6 +178,8 @@ def _count(
             send = keeps.sender(camera, key, encoder, MOST_WAITING, stop)
         else:
             send = lines_to(keeps())
+        if page is not None:
+            send = page.telling(camera, send)
         events = EventsOutput(encoder, send, counters, config.snapshot_every_s)
         outputs: list[Output] = [events]
         if results.detections:
@@ -174,6 +194,8 @@ def _count(
         total = min(most or frames, frames) if frames else most
         progress = ProgressOutput(camera, total, counters, results.quiet)
         outputs.append(progress)
+        if page is not None:
+            outputs.append(page.output(camera, total))
         try:
             seen = pipeline.segmented(source, segmenter)
             if moving := build.camera_motion(config, camera):

@@ -25,7 +25,7 @@ from edge.cli.options import (
 )
 from edge.cli.recorded import Results, direct_sink, run_recorded, session_outputs
 from edge.cli.redact import hidden
-from edge.config import Config, with_model
+from edge.config import Config, with_listen, with_model
 from edge.errors import ConfigError
 from edge.sinks.tracks import format_of, tracks_format
 from edge.sources import is_live
@@ -74,6 +74,14 @@ def run(  # noqa: PLR0913
         bool, typer.Option("--watch", help="Take over changes of --config while cameras run.")
     ] = False,
     snapshot_every: SnapshotOption = None,
+    web: Annotated[
+        str | None,
+        typer.Option(
+            "--web",
+            metavar="HOST:PORT",
+            help="Live page, health and metrics, such as 127.0.0.1:8080; overrides web.listen.",
+        ),
+    ] = None,
     save_video: Annotated[
         Path | None, typer.Option(metavar="FILE.mp4", help="Annotated video.")
     ] = None,
@@ -114,6 +122,7 @@ def run(  # noqa: PLR0913
     def load() -> tuple[Config, frozenset[str]]:
         config, secrets = given(config_file, sources or [], line, zone, classes, snapshot_every)
         config = with_model(config, {k: v for k, v in changes.items() if v is not None})
+        config = config if web is None else with_listen(config, web)
         return with_moving_cameras(config) if camera_motion else config, secrets
 
     config, secrets = load()

@@ -21,6 +21,7 @@ from edge.config.options import (
     check_classes,
     parse_line_option,
     parse_zone_option,
+    with_listen,
     with_model,
 )
 from edge.config.revision import config_rev, geometry_hash, tracks_rev
@@ -68,6 +69,7 @@ __all__ = [
     "paths_cross",
     "segments_meet",
     "tracks_rev",
+    "with_listen",
     "with_model",
     "written_out",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
+from edge.config.delivery import Web
 from edge.config.messages import problems_of, shown, suggestion
 from edge.config.rules import Camera, Line, Zone
 from edge.config.sections import Config, Model
@@ -89,6 +90,24 @@ def with_model(config: Config, changes: Mapping[str, object]) -> Config:
         _, text = problems_of(error, Model)[0]
         raise ConfigError(f"command line: {text}") from error
     return config.model_copy(update={"model": model})
+
+
+def with_listen(config: Config, listen: str) -> Config:
+    """The config with the address of the page replaced, and checked.
+
+    Raises:
+        ConfigError: It is no address, or others can reach it and the config has no token.
+
+    Example:
+        >>> with_listen(Config(), "127.0.0.1:8080").web.port
+        8080
+    """
+    try:
+        web = Web.model_validate(config.web.model_dump() | {"listen": listen})
+    except ValidationError as error:
+        _, text = problems_of(error, Web)[0]
+        raise ConfigError(f"--web: {text}") from error
+    return config.model_copy(update={"web": web})
 
 
 def check_classes(config: Config, names: Sequence[str]) -> None:

@@ -126,6 +126,20 @@ class EvidenceFolder:
             return None
         return f"{day}/{event_id}.jpg"
 
+    def picture(self, day: str, name: str) -> bytes | None:
+        """The JPEG `<day>/<name>` of an event; None: it is gone, or none that was made here.
+
+        Any thread may ask; what other files lie there, or elsewhere, is never read.
+        """
+        if not (_DAY.fullmatch(day) and _NAME.fullmatch(name) and f"{day}/{name}" in self._kept):
+            return None
+        try:
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+            with open(os.open(self._folder / day / name, flags), "rb") as file:
+                return file.read()
+        except OSError:  # deleted a moment ago
+            return None
+
     @property
     def saved(self) -> int:
         """Pictures written."""
@@ -232,6 +246,9 @@ class _Kept:
         self._keep_s = keep_s
         self._max_bytes = max_bytes
         self._files: OrderedDict[str, tuple[float, int]] = OrderedDict()  # Unix seconds, bytes
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
 
     def scan(self, now_s: float) -> None:
         """Find what earlier runs left: pictures, and halves of some."""

@@ -1,1 +1,1 @@
-"""Health and metrics over HTTP."""
+"""Health, metrics and the live page over HTTP."""

@@ -1,9 +1,8 @@
-"""Health and metrics on an HTTP port, in a thread of its own."""
+"""Health, metrics and the page on an HTTP port, in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import ipaddress
 import logging
 import socket
@@ -13,19 +12,20 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge.errors import ConfigError
+from edge.web.guard import OPEN_TO_ALL, Guard
 from edge.web.metrics import CONTENT_TYPE, Metrics
+from edge.web.page import Page
+from edge.web.session import Sessions
 from edge.web.status import Status, readiness, rounded
 
 STALE_S = 30.0
-_OPEN_TO_ALL = "/healthz"
 _MOST_CONNECTIONS = 64  # descriptors are needed for cameras
 _KEEP_ALIVE_S = 5
 _START_S = 10.0
@@ -34,7 +34,7 @@ log = logging.getLogger("edge.web")
 
 
 class WebServer:
-    """Answers `/healthz`, `/readyz` and `/metrics` from the moment it is made.
+    """Answers `/healthz`, `/readyz`, `/metrics` and the page from the moment it is made.
 
     Example:
         >>> from edge.web.metrics import Metrics
@@ -54,18 +54,20 @@ class WebServer:
         metrics: Metrics,
         alive: Callable[[], float],
         stale_s: float = STALE_S,
+        page: Page | None = None,
     ) -> None:
         """Bind and begin to answer.
 
         Args:
             host: Address or name to listen on.
             port: 0 takes a free one.
-            token: What others must show as `Authorization: Bearer`, on every path but /healthz;
-                None: nothing, possible on loopback alone.
+            token: What others must show, as `Authorization: Bearer` or once in a form, on every
+                path but /healthz; None: nothing, possible on loopback alone.
             status: Tells how everything is; called in the server's thread, must not block.
             metrics: What /metrics answers.
             alive: Seconds since the main loop last turned.
             stale_s: From how many of them on it counts as stuck.
+            page: The page; None: there is none. It is closed with the server.
 
         Raises:
             ConfigError: the address cannot be had, or can be reached by others without a token.
@@ -73,7 +75,7 @@ class WebServer:
         listening = _listening(host, port, token)
         self.port: int = listening.getsockname()[1]
         config = uvicorn.Config(
-            app(status, metrics, alive, token, stale_s),
+            _guarded(app(status, metrics, alive, stale_s), host, self.port, token, page),
             http=_Bounded,
             ws="none",
             lifespan="off",
@@ -88,6 +90,7 @@ class WebServer:
         )
         self._server = _Server(config)
         self._socket = listening
+        self._page = page
         self._thread = threading.Thread(target=self._serve, name="edge-web", daemon=True)
         self._thread.start()
         self._server.began.wait(_START_S)
@@ -95,6 +98,8 @@ class WebServer:
     def close(self, timeout_s: float) -> None:
         """Stop answering; what is being answered has up to a second. Again: does nothing."""
         self._server.should_exit = True
+        if self._page is not None:
+            self._page.close()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             self._server.force_exit = True
@@ -114,10 +119,9 @@ def app(
     status: Callable[[], Status],
     metrics: Metrics,
     alive: Callable[[], float],
-    token: str | None,
     stale_s: float,
-) -> ASGIApp:
-    """All routes, behind the token if there is one. Answers are made in the event loop's thread."""
+) -> Starlette:
+    """Health and metrics. Answers are made in the event loop's thread."""
 
     def healthz() -> Response:
         turned_s_ago = alive()
@@ -131,9 +135,24 @@ def app(
     def numbers() -> Response:
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)
 
-    routes = [_route(_OPEN_TO_ALL, healthz), _route("/readyz", readyz), _route("/metrics", numbers)]
-    answers = Starlette(routes=routes)
-    return answers if token is None else _Guarded(answers, token)
+    return Starlette(
+        routes=[
+            _route(OPEN_TO_ALL, healthz),
+            _route("/readyz", readyz),
+            _route("/metrics", numbers),
+        ]
+    )
+
+
+def _guarded(
+    answers: Starlette, host: str, port: int, token: str | None, page: Page | None
+) -> ASGIApp:
+    """The routes, with those of the page, and before them what refuses."""
+    sessions = Sessions(token)
+    cookie = f"edgecount_{port}"  # cookies are of a host, whatever the port
+    if page is not None:
+        answers.router.routes.extend(page.routes(sessions, cookie))
+    return Guard(answers, sessions, host, cookie, None if page is None else page.form)
 
 
 def _route(path: str, answer: Callable[[], Response]) -> Route:
@@ -145,29 +164,6 @@ def _route(path: str, answer: Callable[[], Response]) -> Route:
             return PlainTextResponse("internal error\n", 500)
 
     return Route(path, endpoint)
-
-
-class _Guarded:
-    """Lets requests through that show the token; health is for all."""
-
-    def __init__(self, inner: ASGIApp, token: str) -> None:
-        self._inner = inner
-        self._token = token.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] != _OPEN_TO_ALL and not self._shown(scope):
-            refused = PlainTextResponse(
-                "expected Authorization: Bearer TOKEN\n", 401, {"WWW-Authenticate": "Bearer"}
-            )
-            await refused(scope, receive, send)
-        else:
-            await self._inner(scope, receive, send)
-
-    def _shown(self, scope: Scope) -> bool:
-        scheme, _, shown = Headers(scope=scope).get("authorization", "").partition(" ")
-        is_bearer = scheme.lower() == "bearer"
-        # Headers are read as latin-1; back to the bytes that came.
-        return hmac.compare_digest(shown.strip().encode("latin-1"), self._token) and is_bearer
 
 
 class _Server(uvicorn.Server):

@@ -363,3 +363,32 @@ class TestFolder:
             EvidenceFolder(tmp_path / "file" / "in", DAY_S, 1000)
         with pytest.raises(SinkError, match="expected a folder for evidence, got"):
             EvidenceFolder(tmp_path / "file", DAY_S, 1000)
+
+
+def test_only_pictures_that_were_made_are_given_out(made, tmp_path):
+    (tmp_path / DAY).mkdir()
+    earlier = tmp_path / DAY / f"{event_id(7)}.jpg"
+    earlier.write_bytes(b"earlier")
+    folder = made()
+    assert save(folder, 1) == f"{DAY}/{event_id(1)}.jpg"
+    assert folder.close(10)
+    assert folder.picture(DAY, f"{event_id(1)}.jpg")[:2] == b"\xff\xd8"
+    assert folder.picture(DAY, f"{event_id(7)}.jpg") == b"earlier"
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes(b"secret")
+    (tmp_path / DAY / f"{event_id(2)}.jpg").write_bytes(b"laid there by somebody since")
+    for day, name in (
+        (DAY, f"{event_id(2)}.jpg"),
+        (DAY, "../secret.jpg"),
+        ("..", "secret.jpg"),
+        (".", "secret.jpg"),
+        ("", "/etc/passwd"),
+        (DAY, f"{event_id(1)}.jpg\0"),
+        (f"{DAY}/../{DAY}", f"{event_id(1)}.jpg"),
+    ):
+        assert folder.picture(day, name) is None, (day, name)
+    earlier.unlink()
+    earlier.symlink_to(secret)
+    assert folder.picture(DAY, f"{event_id(7)}.jpg") is None
+    earlier.unlink()
+    assert folder.picture(DAY, f"{event_id(7)}.jpg") is None
