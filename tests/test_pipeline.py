@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 
 import numpy as np
@@ -12,7 +13,7 @@ from edge.errors import ModelError, SinkError, SourceError
 from edge.outputs import EventsOutput, lines_to
 from edge.sinks.detections import DetectionsSink
 from edge.sinks.jsonl import JsonLinesSink
-from edge.sources import VideoFile
+from edge.sources import VideoFile, open_source
 from edge.sources.detections import DetectionsFile
 from edge.types import Frame, Stamp
 
@@ -83,6 +84,91 @@ def test_the_model_running_ahead_changes_nothing(scene, square):
             assert ahead.boxes.tolist() == expected.boxes.tolist()
             assert ahead.scores.tolist() == expected.scores.tolist()
             assert ahead.masks.pixels.tobytes() == expected.masks.pixels.tobytes()
+
+
+def test_events_are_the_same_with_and_without_the_model_running_ahead(scene, square, tmp_path):
+    def one_by_one(frames, segmenter):
+        for frame in frames:
+            yield frame.stamp, frame.image, segmenter.segment(frame.image)
+
+    written = []
+    for name, see, reads_ahead in (
+        ("ahead", pipeline.segmented, True),
+        ("again", pipeline.segmented, True),
+        ("plain", one_by_one, False),
+    ):
+        path = tmp_path / f"{name}.jsonl"
+        tracker = build.tracker(CONFIG, "gate", ["person"])
+        counters = build.counters(CONFIG, "gate", ["person"], 64, 48)
+        with open_source(str(scene()), reads_ahead) as source, JsonLinesSink(path) as sink:
+            encoder = build.encoder(CONFIG, "gate", build.provenance("gate", source, square))
+            events = EventsOutput(encoder, lines_to(sink), counters)
+            pipeline.run(see(source, square), tracker, counters, [events])
+        written.append(path.read_bytes())
+    assert written[0].count(b"line_crossed") == 2
+    assert written[0] == written[1] == written[2]
+
+
+def test_the_model_is_two_inputs_ahead_and_no_more(square):
+    taken, done = [], []
+
+    def frames():
+        for k in range(6):
+            taken.append(k)
+            yield Frame(Stamp(k, k / 10), np.zeros((48, 64, 3), np.uint8))
+
+    for stamp, _, _ in pipeline.segmented(frames(), square):
+        done.append(stamp.frame)
+        assert taken[-1] == min(stamp.frame + 1, 5)  # its input is ready before it is asked for
+    assert done == list(range(6))
+
+
+def test_who_stops_early_waits_for_the_model_once(square):
+    running = []
+
+    class Counted:
+        prepare, decode = square.prepare, square.decode
+
+        def infer(self, prepared):
+            running.append(threading.current_thread().name)
+            return square.infer(prepared)
+
+    frames = (Frame(Stamp(k, k / 10), np.zeros((48, 64, 3), np.uint8)) for k in range(100))
+    seen = pipeline.segmented(frames, Counted())
+    next(seen)
+    seen.close()
+    assert 1 <= len(running) <= 2
+    assert running[0].startswith("edge-infer")
+    assert not any(t.name.startswith("edge-infer") for t in threading.enumerate())
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux only")
+def test_nothing_interrupts_the_model(square):
+    policies = []
+
+    class Noting:
+        prepare, decode = square.prepare, square.decode
+
+        def infer(self, prepared):
+            policies.append(os.sched_getscheduler(0))
+            return square.infer(prepared)
+
+    before = os.sched_getscheduler(0)
+    frames = (Frame(Stamp(k, k / 10), np.zeros((48, 64, 3), np.uint8)) for k in range(3))
+    here = [os.sched_getscheduler(0) for _ in pipeline.segmented(frames, Noting())]
+    assert before == os.SCHED_OTHER
+    assert policies == [before] * 3
+    assert here == [os.SCHED_BATCH] * 3
+    assert os.sched_getscheduler(0) == before
+
+
+def test_a_sandbox_that_forbids_it_changes_nothing(square, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse, raising=False)
+    frames = (Frame(Stamp(k, k / 10), np.zeros((48, 64, 3), np.uint8)) for k in range(3))
+    assert len(list(pipeline.segmented(frames, square))) == 3
 
 
 def test_a_replay_gives_the_same_steps_without_pictures(scene, square, parts, tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 from edge.cli.bench_stages import percentiles_ms
 from edge.segment import Limits, Outputs
 from edge.segment.families import recognised
-from edge.segment.letterbox import Letterbox
+from edge.segment.letterbox import Letterbox, letterbox
 from edge.segment.prototypes import masks_of
 from edge.segment.session import ModelFile
 from edge.types import F32, Instances
@@ -54,7 +54,7 @@ def outputs_of(family: str) -> tuple[Outputs, tuple[str, ...], tuple[int, int]]:
     if family in OF_PROTOTYPES:
         return _of_prototypes(family, random), ("output0", "output1"), INPUT_HW
     h, w = (side // 4 for side in SQUARE_HW)
-    planes = _planes(h, w)
+    planes = _planes(crowd(), h, w)
     if family == "rfdetr":
         logits = np.full((CROWD, CLASSES + 1), -6, np.float32)
         logits[np.arange(CROWD), np.arange(CROWD) % CLASSES] = 2
@@ -73,9 +73,13 @@ FAMILIES = (*OF_PROTOTYPES, "rfdetr", "dfine")
 def _of_prototypes(family: str, random: np.random.Generator) -> Outputs:
     """Everybody's mask is the sum of all prototypes, positive inside an ellipse in the box."""
     h, w = INPUT_HW
-    boxes = crowd() * np.array([w, h, w, h], np.float32)
+    box = letterbox(FRAME_HW, INPUT_HW)
+    frame = np.array(FRAME_HW[::-1] * 2, np.float32)
+    boxes: F32 = crowd() * frame * np.float32(box.scale_x)
+    boxes += np.array([box.left, box.top] * 2, np.float32)
     planes = random.normal(size=(PROTOTYPES, h // 4, w // 4)).astype(np.float32)
-    planes += _planes(h // 4, w // 4).max(0) / PROTOTYPES
+    within: F32 = (boxes / np.array([w, h, w, h])).astype(np.float32)
+    planes += _planes(within, h // 4, w // 4).max(0) / PROTOTYPES
     shares = np.ones((CROWD, PROTOTYPES), np.float32)
     kinds = np.arange(CROWD) % CLASSES
     if family == "yolo-end2end":
@@ -100,9 +104,9 @@ def _of_prototypes(family: str, random: np.random.Generator) -> Outputs:
     return _batch(np.ascontiguousarray(rows.T), planes)
 
 
-def _planes(h: int, w: int) -> F32:
-    """Logits (100, h, w): an ellipse in each box, 4 in its middle."""
-    boxes = crowd() * np.array([w, h, w, h], np.float32)
+def _planes(within: F32, h: int, w: int) -> F32:
+    """Logits (100, h, w): an ellipse in each box (100, 4) of 0..1, 4 in its middle."""
+    boxes = within * np.array([w, h, w, h], np.float32)
     centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
     x = (np.arange(w, dtype=np.float32) + 0.5 - centre[:, :1]) / half[:, :1]
     y = (np.arange(h, dtype=np.float32) + 0.5 - centre[:, 1:]) / half[:, 1:]
@@ -119,40 +123,44 @@ def _batch(*arrays: Any) -> Outputs:
     return [array[None] for array in arrays]
 
 
+def seen(family: str) -> Instances:
+    """The crowd as a family's reading makes it of the outputs.
+
+    Raises:
+        ModelError: the family does not take its own convention.
+    """
+    read, outputs, _ = _reading(family)
+    return read(outputs)
+
+
 def measured(family: str, rounds: int) -> dict[str, Any]:
     """Time for decoding the crowd: all of it, and the masks alone in families of prototypes.
 
     Raises:
         ModelError: the family does not take its own convention.
     """
+    read, outputs, box = _reading(family)
+    found = read(outputs)
+    works: dict[str, Callable[[], object]] = {"decode": lambda: read(outputs)}
+    if family in OF_PROTOTYPES:
+        shares = np.ones((CROWD, PROTOTYPES), np.float32)
+        works["masks"] = lambda: masks_of(shares, outputs[1][0], found.boxes, box)
+    spent: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            began = time.perf_counter()
+            work()
+            spent[name].append(time.perf_counter() - began)
+    return {"family": family, "instances": len(found), "stages": percentiles_ms(spent)}
+
+
+def _reading(family: str) -> tuple[Callable[[Outputs], Instances], Outputs, Letterbox]:
     outputs, names, input_hw = outputs_of(family)
     sizes = tuple((name, output.shape) for name, output in zip(names, outputs, strict=True))
     file = ModelFile(Path(f"{family}.onnx"), "", {}, "images", (1, 3, *input_hw), sizes)
     reading = recognised(file, outputs, family, NAMES)
     box = reading.preparation.placed(FRAME_HW, input_hw, None)
-    found: list[Instances] = []
-    spent = {"decode": _times_s(lambda: found.append(_decoded(reading, outputs, box)), rounds)}
-    if family in OF_PROTOTYPES:
-        planes = outputs[1][0]
-        shares = np.ones((CROWD, PROTOTYPES), np.float32)
-        boxes = found[0].boxes
-        spent["masks"] = _times_s(lambda: masks_of(shares, planes, boxes, box), rounds)
-    return {"family": family, "instances": len(found[0]), "stages": percentiles_ms(spent)}
-
-
-def _decoded(reading: Any, outputs: Outputs, box: Letterbox) -> Instances:
-    instances: Instances = reading.decode(outputs, box, LIMITS)[0]
-    return instances
-
-
-def _times_s(work: Callable[[], object], rounds: int) -> list[float]:
-    work()  # makes its tables
-    spent = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        spent.append(time.perf_counter() - began)
-    return spent
+    return lambda given: reading.decode(given, box, LIMITS)[0], outputs, box
 
 
 def lines(result: dict[str, Any]) -> list[str]:

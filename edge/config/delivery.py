@@ -1,4 +1,4 @@
-"""Journal, sinks, evidence, health page and log: where counts go. Imports pydantic only."""
+"""Journal, sinks, evidence, live page and log: where counts go. Imports pydantic only."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Evidence(Section):
 
 
 class Web(Section):
-    """Health and metrics over HTTP; nothing listens unless an address is given."""
+    """Live page, health and metrics over HTTP; nothing listens unless an address is given."""
 
     listen: Annotated[str, Field(pattern=LISTEN)] | None = Field(
         default=None,
@@ -160,7 +160,8 @@ class Web(Section):
     token: Text | None = Field(
         default=None,
         repr=False,
-        description="Bearer token, as ${NAME}; needed for other addresses than loopback.",
+        description="What the page asks for and scripts send as a bearer token, as ${NAME}; needed "
+        "for other addresses than loopback.",
     )
 
     @model_validator(mode="after")

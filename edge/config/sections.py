@@ -154,5 +154,5 @@ class Config(Section):
         default_factory=dict, description="Where events go from the journal, by name."
     )
     evidence: Evidence = Field(default=Evidence(), description="Pictures of what was counted.")
-    web: Web = Field(default=Web(), description="Health and metrics over HTTP.")
+    web: Web = Field(default=Web(), description="Live page, health and metrics over HTTP.")
     log: Log = Field(default=Log(), description="What is said on standard error.")

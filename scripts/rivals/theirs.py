@@ -34,10 +34,8 @@ class Theirs:
     def __init__(
         self, cache: Path, model: Path, source: Path, input_hw: tuple[int, int], lines: list[str]
     ) -> None:
-        sizes = [str(side) for side in input_hw]
-        command = [environment(cache), SCRIPT, model.resolve(), source.resolve(), *sizes, *lines]
         self._process = subprocess.Popen(
-            [str(part) for part in command],
+            [str(part) for part in command(cache, model, source, input_hw, lines)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -96,6 +94,14 @@ class Theirs:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+
+def command(
+    cache: Path, model: Path, source: Path, input_hw: tuple[int, int], lines: list[str]
+) -> list[object]:
+    """How the script is started."""
+    files = model.resolve(), source.resolve()
+    return [environment(cache), SCRIPT, *files, *input_hw, *lines]
 
 
 def environment(cache: Path) -> Path:

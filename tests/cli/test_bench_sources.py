@@ -13,6 +13,7 @@ KEYS = FATES | {
     "provider",
     "threads",
     "machine",
+    "versions",
     "input_hw",
     "elapsed_s",
     "fps",

@@ -13,6 +13,8 @@ from fileserver import FileServer
 from edge.segment import Session, catalog
 from edge.segment import download as downloading
 from edge.segment.catalog import FOLDERS, entries
+from edge.segment.catalog_file import KEYS
+from edge.segment.families import FAMILIES
 
 MODELS = Path(__file__).parents[2] / "models"
 LICENCES = ("Apache-2.0", "MIT", "BSD-3-Clause", "CC0-1.0")
@@ -275,3 +277,11 @@ def test_verify(edge, square_model, own):
 
 def test_the_package_has_its_catalogue():
     assert FOLDERS[0] == MODELS
+
+
+def test_the_documentation_knows_every_model_family_and_key():
+    text = (MODELS.parent / "docs" / "models.md").read_text()
+    for word in (*FAMILIES, *KEYS, *(entry.name for entry in entries())):
+        assert f"`{word}`" in text, word
+    for script in re.findall(r"scripts/export_\w+\.py", text):
+        assert (MODELS.parent / script).is_file()

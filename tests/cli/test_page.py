@@ -52,9 +52,9 @@ def address_in(read, timeout_s: float = 60.0) -> str:
 def test_the_events_of_a_recording_are_the_same_with_a_page(
     edge_process, scene, square_model, tmp_path
 ):
-    source = scene(frames=2000)
+    source = scene(frames=1200)
     plain, shown = tmp_path / "plain.jsonl", tmp_path / "shown.jsonl"
-    common = ("run", source, "--model", square_model, "--line", MIDDLE)
+    common = ("run", source, "--model", square_model, "--line", MIDDLE, "--threads", 1)
     assert edge_process(*common, "--events", plain).wait(120) == 0
     process = edge_process(*common, "--events", shown, "--web", "127.0.0.1:0")
     address = address_in(process.stderr.readline)
@@ -63,7 +63,7 @@ def test_the_events_of_a_recording_are_the_same_with_a_page(
     while camera["state"] == "waiting":
         [camera] = json.loads(got(address, "api/state"))["cameras"]
     assert (camera["name"], camera["kind"]) == ("scene", "recording")
-    assert camera["progress"]["total"] == 2000
+    assert camera["progress"]["total"] == 1200
     assert got(address, "live/scene.jpg")[:2] == b"\xff\xd8"
     assert json.loads(got(address, "healthz"))["alive"]
     assert b"edgecount_frames_total" in got(address, "metrics")
@@ -75,7 +75,7 @@ def test_the_events_of_a_recording_are_the_same_with_a_page(
 
 def test_at_a_terminal_the_last_totals_stay_until_ctrl_c(scene, square_model, tmp_path):
     terminal, other = pty.openpty()
-    command = ("run", scene(), "--model", square_model, "--line", MIDDLE)
+    command = ("run", scene(), "--model", square_model, "--line", MIDDLE, "--threads", 1)
     web = ("--events", tmp_path / "e.jsonl", "--web", "127.0.0.1:0")
     process = subprocess.Popen(
         [sys.executable, "-m", "edge", *map(str, (*command, *web))],

@@ -200,8 +200,8 @@ def test_any_output_gives_sound_instances(cells, are_scores, frame_hw):
     assert (np.diff(instances.scores) <= 0).all()
     assert (mask_ops.area(instances.masks) > 0).all()
     extents = mask_ops.extents(instances.masks)
-    assert (extents[:, :2] >= instances.boxes[:, :2] - 0.5).all()
-    assert (extents[:, 2:] <= instances.boxes[:, 2:] + 0.5).all()
+    assert (extents[:, :2] >= instances.boxes[:, :2] - 1).all()
+    assert (extents[:, 2:] <= instances.boxes[:, 2:] + 1).all()
 
 
 # Recognising the convention.

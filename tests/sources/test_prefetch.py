@@ -4,9 +4,11 @@ import threading
 import time
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import pytest
 
+from edge.sources import open_source
 from edge.sources.prefetch import AHEAD, Prefetch
 from edge.types import Frame, Stamp
 
@@ -76,3 +78,22 @@ def test_closing_wakes_a_waiting_consumer():
     consumer.join(20)
     assert got == [None]
     hold.set()
+
+
+def test_sources_give_the_same_frames_without_reading_ahead(scene, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    path = scene(frames=12)
+    with open_source(str(path)) as source:
+        for frame in source:
+            cv2.imwrite(str(folder / f"{frame.stamp.frame}.png"), frame.image)
+    for each in (path, folder):
+        found = []
+        for reads_ahead in (True, False):
+            with open_source(str(each), reads_ahead) as source:
+                first = next(source)
+                names = [t.name for t in threading.enumerate()]
+                assert names.count("edge-source") == reads_ahead
+                found.append([(f.stamp, f.image.tobytes()) for f in (first, *source)])
+        assert found[0] == found[1]
+        assert len(found[0]) == 12

@@ -102,7 +102,7 @@ def test_a_chart_shows_every_count_of_its_span_and_memory_stays_flat(passages):
 
 def test_world_time_ends_now_and_old_counts_fall_out():
     history = History()
-    for text in ("2026-11-23T09:59:59Z", "2026-11-23T10:30:00.5Z", "2026-11-23T12:00:01Z"):
+    for text in ("2026-11-23T09:59:59Z", "2026-11-23T10:30:00.500Z", "2026-11-23T12:00:01Z"):
         passage = event()
         passage["time"]["utc"] = text
         history.take("door", passage)
