@@ -45,15 +45,18 @@ class Candidates:
             box_ops.suppressed(self.boxes, self.scores, self.class_ids, limits.nms_iou, limits.most)
         ]
 
-    def instances(self, prototypes: NDArray[Any], box: Letterbox) -> tuple[Instances, int]:
+    def instances(
+        self, prototypes: NDArray[Any], box: Letterbox, bounds: np.ufunc = np.ceil
+    ) -> tuple[Instances, int]:
         """Those with a mask on the frame; and how many had one that is no number.
 
         Args:
             prototypes: float32 or float16 (k, h, w).
             box: how the frame lies in the input.
+            bounds: see `masks_of`.
         """
         boxes = box.to_frame(self.boxes)
-        masks, index, broken = masks_of(self.coefficients, prototypes, boxes, box)
+        masks, index, broken = masks_of(self.coefficients, prototypes, boxes, box, bounds)
         return (
             Instances(boxes[index], self.scores[index], self.class_ids[index], masks),
             broken,

@@ -73,7 +73,11 @@ def _bilinear(cells: int, pixels: int) -> F64:
 
 
 def masks_of(
-    coefficients: F32, prototypes: NDArray[Any], frame_boxes: F32, box: Letterbox
+    coefficients: F32,
+    prototypes: NDArray[Any],
+    frame_boxes: F32,
+    box: Letterbox,
+    bounds: np.ufunc = np.ceil,
 ) -> tuple[Masks, I64, int]:
     """Masks at frame resolution inside their boxes.
 
@@ -82,6 +86,8 @@ def masks_of(
         prototypes: float32 or float16 (k, h, w); cover the whole input.
         frame_boxes: float32 (N, 4) frame pixels, within the frame.
         box: how the frame lies in the input.
+        bounds: makes whole pixels of a box's sides. `ceil`: a pixel is inside if its upper left
+            corner is, as with Ultralytics; `rint`: if its centre is.
 
     Returns:
         The masks that are not empty, the indices int64 of the boxes that they belong to, and how
@@ -92,8 +98,7 @@ def masks_of(
         (at most `WIDEST_CELLS`).
     """
     sides = shares_of(box, (prototypes.shape[1], prototypes.shape[2]))
-    # A pixel is inside if its upper left corner is, as in Ultralytics' own post-processing.
-    edges: I32 = np.ceil(frame_boxes).astype(np.int32)
+    edges: I32 = bounds(frame_boxes).astype(np.int32)
     index: I64 = np.flatnonzero((edges[:, 2:] > edges[:, :2]).all(1))
     windows: I32 = edges[index]
     offsets: I64 = np.zeros(len(index) + 1, np.int64)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from handmade import reading_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -90,6 +91,20 @@ def test_what_lies_in_the_padding_or_outside_is_cut_off():
     assert instances.boxes.tolist() == [[48, 0, 80, 8], [108, 60, 128, 72]]
     assert [filled(instances, k) for k in range(2)] == [(48, 0, 80, 8), (108, 60, 128, 72)]
     assert broken == 0
+
+
+@pytest.mark.parametrize(
+    ("author", "expected"), [(None, 49), ("Ultralytics", 49), ("somebody else", 48)]
+)
+def test_a_mask_begins_where_its_author_would_begin_it(author, expected):
+    # The box's left side is at 48.2 in the frame, of which a fifth of pixel 48 lies before it.
+    rows = np.array([cell(x=32.1, person=0.9), *[[0.0] * 8] * 335], np.float32).T
+    outputs = {"output0": rows[None], "output1": PROTOTYPES[None]}
+    stated = {"names": "{0: 'person', 1: 'car'}"} | ({"author": author} if author else {})
+    instances, _ = reading_of(outputs, metadata=stated).decode(
+        list(outputs.values()), WIDE, Limits(min_score=0.25)
+    )
+    assert filled(instances, 0)[0] == expected
 
 
 def test_a_box_without_any_mask_is_no_instance():
