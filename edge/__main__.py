@@ -1,6 +1,6 @@
 """`python -m edge` is `edge`."""
 
-from edge.cli.app import main
+from edge.cli.start import main
 
 if __name__ == "__main__":
     main()

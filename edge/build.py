@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,14 @@ from edge.events import DeviceInfo, Encoder, Past, RuleInfo, SourceInfo, Tally
 from edge.lane import Lane
 from edge.outputs import Counter
 from edge.segment import Limits, Segmenter, Session, find_model
+from edge.segment.class_names import class_names_in
+from edge.segment.providers import (
+    CpuSettings,
+    CudaSettings,
+    OpenVinoSettings,
+    ProviderSettings,
+    TensorRTSettings,
+)
 from edge.sources import ImageFolder, LiveSettings
 from edge.track.camera import CameraMotion
 from edge.track.settings import TrackerSettings
@@ -38,25 +47,30 @@ def segmenter(  # noqa: PLR0913
     nms_iou: float = 0.65,
     strict_provider: bool = False,
     every_class: bool = False,
+    settings: ProviderSettings | None = None,
+    family: str | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> Segmenter:
     """Open a model by catalogue name or path; None: the default model.
 
     `every_class` lets one cell give an instance of each class, as average precision is usually
-    measured; counting wants one.
+    measured; counting wants one. `family` and `class_names` are worth more than the catalogue's.
 
     Raises:
         ModelError: it cannot be found, read or run.
     """
     found = find_model(model)
-    session = Session(found.path, provider, threads, strict_provider)
+    session = Session(found.path, provider, threads, strict_provider, settings)
     limits = Limits(min_score, nms_iou, every_class=every_class)
-    return Segmenter(session, limits, input_size, found.family, found.class_names)
+    names = class_names or found.class_names
+    return Segmenter(session, limits, input_size, family or found.family, names)
 
 
 def configured_segmenter(config: Config) -> Segmenter:
     """The segmenter that a config asks for.
 
     Raises:
+        ConfigError: its file of class names is none.
         ModelError: it cannot be found, read or run.
     """
     m = config.model
@@ -68,6 +82,26 @@ def configured_segmenter(config: Config) -> Segmenter:
         min_score=m.min_score,
         nms_iou=m.nms_iou,
         strict_provider=m.strict_provider,
+        settings=provider_settings(config),
+        family=m.family,
+        class_names=class_names_in(Path(m.class_names)) if m.class_names else None,
+    )
+
+
+def provider_settings(config: Config) -> ProviderSettings:
+    """How a config wants the CPU, CUDA, TensorRT and OpenVINO to be used."""
+    m = config.model
+    sizes = {f"{name}_hw": getattr(m.tensorrt, f"{name}_size") for name in ("min", "best", "max")}
+    return ProviderSettings(
+        gpu=m.gpu,
+        cpu=CpuSettings(**m.cpu.model_dump()),
+        cuda=CudaSettings(**m.cuda.model_dump()),
+        tensorrt=TensorRTSettings(
+            **m.tensorrt.model_dump(exclude={"min_size", "best_size", "max_size"}), **sizes
+        ),
+        openvino=OpenVinoSettings(**m.openvino.model_dump()),
+        longest_px=m.input_size,
+        batch=m.batch,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,23 +17,20 @@ from edge.track.tracker import Tracker
 from edge.types import U8, Frame, Instances, Stamp, Step
 
 Seen = tuple[Stamp, U8 | None, Instances]
-BATCH: int | None = getattr(os, "SCHED_BATCH", None)  # on Linux
-AHEAD = 2  # inputs that are with the model or ready for it
 
 
 def segmented(frames: Iterable[Frame], segmenter: Segmenter) -> Iterator[Seen]:
     """What a model sees in each frame.
 
-    The model runs on a thread of its own, and its next input is ready before it is done with the
-    one before: it waits for nobody as long as the others keep up. While it runs, what it saw
-    before is decoded, tracked and counted here. The order and the results are the same as without.
-    Until the end, this thread and those that it starts do not interrupt the model's.
+    The model runs on threads of its own, on as many frames at once as it is good for, and the next
+    input is ready before one of them is done: it waits for nobody as long as the others keep up.
+    While it runs, what it saw before is decoded, tracked and counted here. The order and the
+    results are the same as without.
     """
     waiting: deque[tuple[Frame, Prepared, Future[Outputs]]] = deque()
     failure: EdgeError | None = None
     source = iter(frames)
-    policy = _scheduled(BATCH)
-    worker = ThreadPoolExecutor(1, "edge-infer", lambda: _scheduled(policy))
+    workers = ThreadPoolExecutor(segmenter.at_once, "edge-infer")
     try:
         while True:
             try:
@@ -43,44 +39,20 @@ def segmented(frames: Iterable[Frame], segmenter: Segmenter) -> Iterator[Seen]:
                 frame, failure = None, error
             if frame is not None:
                 prepared = segmenter.prepare(frame.image)
-                waiting.append((frame, prepared, worker.submit(segmenter.infer, prepared)))
-            # Inputs live until the call after the next: one is with the model, the other one next.
-            if len(waiting) == AHEAD or (frame is None and waiting):
+                waiting.append((frame, prepared, workers.submit(segmenter.infer, prepared)))
+            # Inputs live for `at_once` more: these are with the model, and one is the next.
+            if len(waiting) > segmenter.at_once or (frame is None and waiting):
                 yield _seen(segmenter, *waiting.popleft())
             elif frame is None:
                 break
     finally:
-        worker.shutdown(cancel_futures=True)
-        _scheduled(policy)
+        workers.shutdown(cancel_futures=True)
     if failure is not None:
         raise failure
 
 
 def _seen(segmenter: Segmenter, frame: Frame, prepared: Prepared, outputs: Future[Outputs]) -> Seen:
     return frame.stamp, frame.image, segmenter.decode(outputs.result(), prepared)
-
-
-def _scheduled(policy: int | None) -> int | None:
-    """Let the kernel schedule this thread, and threads that it starts, so; how it did before.
-
-    A thread under `BATCH` does not interrupt others when it wakes up, but runs when they wait.
-    The operators of a model wait for the slowest of its threads: one that is interrupted by the
-    decoder of the video stops them all. Measured, 2 CPUs, 320 x 416: the pipeline cost 1.13 times
-    bare inference without and 1.08 with it. The share of the CPU is the same, no rights are needed.
-
-    Returns:
-        None, and nothing is changed, where there is no such policy or another one is in force.
-    """
-    if policy is None or not hasattr(os, "sched_setscheduler"):
-        return None
-    before = os.sched_getscheduler(0)
-    if before not in (os.SCHED_OTHER, BATCH):  # somebody knows better
-        return None
-    try:
-        os.sched_setscheduler(0, policy, os.sched_param(0))
-    except OSError:  # a sandbox does not allow it
-        return None
-    return before
 
 
 def followed(seen: Iterable[Seen], camera: CameraMotion) -> Iterator[Seen]:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge.outputs import Counter
-from edge.types import Instances, Masks, Stamp, Step, Tracks
+from edge.types import Instances, Masks, Stamp, Step, Tracks, TrackState
 
 KEPT_S = 300.0  # about 1 kB for each frame and some hundred bytes for each track in it
 MOST_FRAMES = 20_000
+_LOOKED_AT = 400  # frames
 
 
 class Recent:
@@ -51,6 +52,16 @@ class Recent:
         with self._lock:
             return self._steps[-1][0].media_s - self._steps[0][0].media_s if self._steps else 0.0
 
+    def heights_px(self) -> list[float]:
+        """The last known height of each confirmed track, from some hundred of the frames."""
+        with self._lock:
+            steps = list(self._steps)
+        heights: dict[int, float] = {}
+        for _, tracks in steps[:: len(steps) // _LOOKED_AT + 1]:
+            for row in np.flatnonzero(tracks.states == TrackState.CONFIRMED).tolist():
+                heights[int(tracks.ids[row])] = float(tracks.heights[row])
+        return list(heights.values())
+
     def replay(self, counters: Sequence[Counter]) -> int:
         """Let counters count in what is kept, from any thread; their totals say what they found.
 
@@ -64,14 +75,14 @@ class Recent:
         if size is None:
             return 0
         for stamp, tracks in steps:
-            shadows = _without_masks(int(tracks.instance.max(initial=-1)) + 1, *size)
+            shadows = without_masks(int(tracks.instance.max(initial=-1)) + 1, *size)
             for counter in counters:
                 counter.update(stamp, tracks, shadows)
         return len(steps)
 
 
-def _without_masks(count: int, width: int, height: int) -> Instances:
-    """So many instances that cover nothing."""
+def without_masks(count: int, width: int, height: int) -> Instances:
+    """So many instances that cover nothing, in a frame of this size."""
     masks = Masks(
         height,
         width,

@@ -11,7 +11,7 @@ import cv2
 from edge.draw import FLASH_S, LineOverlay, Overlay, Trails, ZoneOverlay, draw
 from edge.types import Stamp, Step
 from edge.web.board import Board, Rule
-from edge.web.pictures import Pictures
+from edge.web.pictures import PLAIN, Pictures
 
 LONGEST_PX = 1280
 QUALITY = 80
@@ -37,7 +37,9 @@ class View:
     def write(self, step: Step) -> None:
         """Take one step."""
         if step.image is not None:
-            self._pictures.offer(self._camera, Scene(step, self._run))
+            scene = Scene(step, self._run)
+            self._pictures.offer(self._camera, scene)
+            self._pictures.offer(self._camera + PLAIN, scene)
 
     def close(self) -> None:
         """Nothing to finish: the last picture stays."""
@@ -59,8 +61,12 @@ class Painter:
         self._class_names = class_names
         self._trails: dict[str, tuple[object, Trails]] = {}
 
-    def jpeg(self, camera: str, scene: Scene) -> bytes:
+    def jpeg(self, view: str, scene: Scene) -> bytes:
         """A JPEG of a camera's frame, at most 1280 pixels long.
+
+        Args:
+            view: name of the camera, with `PLAIN` after it for a picture without rules.
+            scene: the frame.
 
         Cost:
             As `edge.draw.draw`, and some milliseconds to encode.
@@ -68,11 +74,12 @@ class Painter:
         step = scene.step
         assert step.image is not None
         height, width = step.image.shape[:2]
-        run, trails = self._trails.get(camera, (None, Trails()))
+        run, trails = self._trails.get(view, (None, Trails()))
         if run is not scene.run:  # other tracks have these ids now
             trails = Trails()
-            self._trails[camera] = scene.run, trails
-        rules = self._rules().get(camera, ())
+            self._trails[view] = scene.run, trails
+        camera = view.removesuffix(PLAIN)
+        rules = self._rules().get(camera, ()) if camera == view else ()
         overlay = Overlay(
             class_names=self._class_names,
             lines=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -45,14 +46,15 @@ def watch(  # noqa: PLR0913
 ) -> None:
     """Count in all lanes until `stop` is set or all feeds have ended.
 
-    While the model runs on one frame, the one before it is decoded, tracked and counted here. A
-    frame is taken when the model is free, not before: it is the newest that its camera has.
+    While the model runs, on as many frames at once as it is good for, the ones before them are
+    decoded, tracked and counted here, in the order in which they were taken. A frame is taken when
+    the model is free, not before: it is the newest that its camera has.
 
     Args:
         lanes: the cameras; `each_turn` may change the list.
         segmenter: the model.
         stop: ends the loop; the frames that the model is at work on are still counted.
-        wake: set by feeds when they have something new.
+        wake: set by feeds when they have something new, and when the model is done.
         each_turn: called before each frame, and about four times a second without frames.
         observe: told the camera and the seconds of each stage of a frame.
         batch: most frames, of different cameras, that the model sees at once.
@@ -61,20 +63,30 @@ def watch(  # noqa: PLR0913
         ModelError: the model fails.
         SinkError: a result cannot be written.
     """
-    with ThreadPoolExecutor(1, "edge-infer") as worker:
-        running: _Running | None = None
-        while running is not None or not stop.is_set():
+    with ThreadPoolExecutor(segmenter.at_once, "edge-infer") as workers:
+        running: deque[_Running] = deque()
+        while running or not stop.is_set():
             each_turn()
-            outputs, infer_s = ([], 0.0) if running is None else running.outputs.result()
-            done = [] if running is None else list(zip(running.taken, outputs, strict=True))
-            running = None if stop.is_set() else _started(lanes, segmenter, worker, batch)
-            for taken, its in done:
-                _count(taken, its, infer_s, lanes, segmenter, observe)
-            if not done and running is None:
-                if lanes and all(lane.feed.ended for lane in lanes):
-                    return
-                wake.wait(IDLE_S)
-                wake.clear()
+            is_full = len(running) == segmenter.at_once
+            done = running.popleft() if is_full or _is_done(running) else None
+            outputs, infer_s = done.outputs.result() if done else ([], 0.0)
+            while len(running) < segmenter.at_once and not stop.is_set():
+                if (started := _started(lanes, segmenter, workers, batch)) is None:
+                    break
+                running.append(started)
+                started.outputs.add_done_callback(lambda _: wake.set())
+            if done is not None:
+                for taken, its in zip(done.taken, outputs, strict=True):
+                    _count(taken, its, infer_s, lanes, segmenter, observe)
+                continue
+            if not running and lanes and all(lane.feed.ended for lane in lanes):
+                return
+            wake.wait(IDLE_S)
+            wake.clear()
+
+
+def _is_done(running: deque[_Running]) -> bool:
+    return bool(running) and running[0].outputs.done()
 
 
 def _count(
@@ -95,7 +107,7 @@ def _count(
 
 
 def _started(
-    lanes: list[Lane], segmenter: Segmenter, worker: ThreadPoolExecutor, batch: int
+    lanes: list[Lane], segmenter: Segmenter, workers: ThreadPoolExecutor, batch: int
 ) -> _Running | None:
     """Set the model to work on the next frames, if there are any."""
     taken: list[_Taken] = []
@@ -117,7 +129,7 @@ def _started(
         outputs = segmenter.infer_all([one.prepared for one in taken])
         return outputs, time.monotonic() - began_s
 
-    return _Running(taken, worker.submit(infer))
+    return _Running(taken, workers.submit(infer))
 
 
 def _stages(taken: _Taken, infer_s: float, began_s: float) -> dict[str, float]:

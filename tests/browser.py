@@ -35,6 +35,45 @@ os.dup2(answers, 4)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 
+PLACE = """((selector, x, y) => {
+  const element = document.querySelector(selector);
+  const { top, bottom } = element.getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) element.scrollIntoView({ block: "center" });
+  const box = element.getBoundingClientRect();
+  return [box.x + box.width * x, box.y + box.height * y];
+})"""
+
+# Every text on the page with less than 4.5 : 1 (3 : 1 if it is large) against its ground.
+CONTRASTS = """(() => {
+  const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
+  const lightness = (rgb) => {
+    const [r, g, b] = rgb.map((v) => v / 255).map((v) =>
+      v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = numbers(getComputedStyle(e).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !element.checkVisibility()) continue;
+    if (element.closest('.unseen, .skip, noscript, .changed')) continue;
+    const style = getComputedStyle(element);
+    const ink = numbers(element.namespaceURI.endsWith('svg') ? style.fill : style.color);
+    const [a, b] = [lightness(ink), lightness(ground(element))].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize);
+    const least = size >= 24 || (size >= 18.6 && style.fontWeight >= 700) ? 3 : 4.5;
+    if ((a + 0.05) / (b + 0.05) < least) poor.push(walker.currentNode.textContent);
+  }
+  return poor;
+})()"""
+
 
 class Browser:
     """One chromium with a profile of its own, which is gone with it."""
@@ -172,13 +211,40 @@ class Page:
             time.sleep(0.1)
         return found
 
-    def press(self, key: str) -> None:
-        """Press a key, such as Tab or Enter."""
-        codes = {"Tab": 9, "Enter": 13}
+    def press(self, key: str, times: int = 1, modifiers: int = 0) -> None:
+        """Press a key, such as Tab or Enter; `modifiers`: 2 is control, 8 is shift."""
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "Backspace": 8, "Delete": 46, "z": 90}
+        codes |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
         text = {"text": "\r"} if key == "Enter" else {}
         common = {"key": key, "code": key, "windowsVirtualKeyCode": codes[key]}
-        self.ask("Input.dispatchKeyEvent", type="keyDown", **common, **text)
-        self.ask("Input.dispatchKeyEvent", type="keyUp", **common)
+        for _ in range(times):
+            for kind, more in (("keyDown", text), ("keyUp", {})):
+                told = {"type": kind, "modifiers": modifiers, **common, **more}
+                self.ask("Input.dispatchKeyEvent", **told)
+
+    def place(self, selector: str, x: float = 0.5, y: float = 0.5) -> tuple[float, float]:
+        """A point of an element, given as shares of its width and height; it is brought in view."""
+        script = f"{PLACE}({json.dumps(selector)}, {x}, {y})"
+        left, top = self.value(script)
+        return left, top
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """Press the mouse's button at the first place, and let it go at the last."""
+        kinds = ["mousePressed", *["mouseMoved"] * max(0, len(places) - 1), "mouseReleased"]
+        for kind, (x, y) in zip(kinds, (*places, places[-1]), strict=True):
+            told = {"x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+            self.ask("Input.dispatchMouseEvent", type=kind, **told)
+
+    def click(self, selector: str) -> None:
+        """Click into the middle of an element."""
+        self.drag(self.place(selector))
+
+    def swipe(self, *places: tuple[float, float]) -> None:
+        """Put a finger on the first place, and lift it at the last."""
+        kinds = ["touchStart", *["touchMove"] * (len(places) - 1), "touchEnd"]
+        for kind, (x, y) in zip(kinds, (*places, places[-1]), strict=True):
+            points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+            self.ask("Input.dispatchTouchEvent", type=kind, touchPoints=points)
 
     def screenshot(self, path: Path, whole: bool = True) -> None:
         """A picture of the page, as long as it is, or as far as it is in view."""

@@ -389,7 +389,7 @@ def test_the_shipped_configs_follow_the_json_schema(name):
 
 
 def test_all_sections_refuse_unknown_keys():
-    assert len(set(sections())) == 15
+    assert len(set(sections())) == 19
     for section in sections():
         assert section.model_json_schema()["additionalProperties"] is False
 

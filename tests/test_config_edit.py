@@ -108,3 +108,57 @@ def test_rules_that_are_tied_together_are_left_alone():
 def test_broken_yaml_is_told():
     with pytest.raises(ConfigError, match=r"c\.yaml: expected YAML, got "):
         edited("a: [", "c.yaml", "a", [])
+
+
+COMMENTED = """\
+cameras:
+  gate:
+    source: a.mp4
+    lines:
+      # one
+      door:  # at the front
+        a: [0.1, 0.5]
+        b: [0.9, 0.5]  # right
+        in: Into  # the shop
+
+      # two
+      back: {a: [0.2, 0.1], b: [0.2, 0.9]}
+      # three
+      yard:
+        points:
+          - [0.1, 0.2]
+          - [0.2, 0.3]
+        # end of yard
+    # zones come here
+    zones:
+      hall:
+        polygon:
+          - [0.1, 0.1]
+          - [0.9, 0.1]
+          - [0.5, 0.9]
+  # another one
+  side: {source: b.mp4}
+"""
+KEPT = ("# two", "# three", "# zones come here", "# another one")
+
+
+@pytest.mark.parametrize(
+    ("edit", "kept"),
+    [
+        (RuleEdit("lines", "door", {"in": None}), KEPT),
+        (RuleEdit("lines", "door", {"a": None, "b": None, "points": [[0, 0], [1, 1]]}), KEPT),
+        (RuleEdit("lines", "door", None), KEPT),
+        (RuleEdit("lines", "back", None), KEPT[1:]),
+        (RuleEdit("lines", "yard", None), (KEPT[0], *KEPT[2:])),
+        (RuleEdit("lines", "yard", {"points": [[0.1, 0.2], [0.4, 0.3]]}), (*KEPT, "# end of yard")),
+        (RuleEdit("zones", "hall", {"polygon": [[0, 0], [1, 0], [0, 1]]}), KEPT),
+        (RuleEdit("zones", "hall", None), KEPT[:2] + KEPT[3:]),
+    ],
+)
+def test_comments_of_what_follows_stay(edit, kept):
+    changed = edited(COMMENTED, "c.yaml", "gate", [edit])
+    assert [text for text in kept if text not in changed] == []
+    order = [changed.index(text) for text in (*kept, "side:")]
+    if "# end of yard" not in kept:
+        assert order == sorted(order), changed
+    assert edited(changed, "c.yaml", "gate", []) == changed

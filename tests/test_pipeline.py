@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 
 import numpy as np
@@ -11,12 +10,14 @@ from edge import build, pipeline
 from edge.config import Config
 from edge.errors import ModelError, SinkError, SourceError
 from edge.outputs import EventsOutput, lines_to
+from edge.segment.providers import CpuSettings, ProviderSettings
 from edge.sinks.detections import DetectionsSink
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sources import VideoFile, open_source
 from edge.sources.detections import DetectionsFile
 from edge.types import Frame, Stamp
 
+MANY = ProviderSettings(cpu=CpuSettings(at_once=None))  # runs
 CONFIG = Config.model_validate(
     {"cameras": {"gate": {"source": "-", "lines": {"middle": {"a": [0.5, 0], "b": [0.5, 1]}}}}}
 )
@@ -73,7 +74,12 @@ def test_frames_go_through_all_stages_in_order(scene, square, parts):
     assert recorder.closed == 1
 
 
-def test_the_model_running_ahead_changes_nothing(scene, square):
+@pytest.mark.parametrize("threads", [1, 2, 3, 9])
+def test_the_model_running_ahead_changes_nothing(scene, square_model, threads):
+    square = build.segmenter(
+        model=str(square_model), provider="cpu", threads=threads, settings=MANY
+    )
+    assert square.at_once == min(threads, 4)
     with VideoFile(scene()) as source:
         alone = [(f.stamp, square.segment(f.image)) for f in source]
     with VideoFile(scene()) as source:
@@ -109,7 +115,11 @@ def test_events_are_the_same_with_and_without_the_model_running_ahead(scene, squ
     assert written[0] == written[1] == written[2]
 
 
-def test_the_model_is_two_inputs_ahead_and_no_more(square):
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_model_has_one_input_more_than_it_works_on(square_model, threads):
+    square = build.segmenter(
+        model=str(square_model), provider="cpu", threads=threads, settings=MANY
+    )
     taken, done = [], []
 
     def frames():
@@ -119,7 +129,9 @@ def test_the_model_is_two_inputs_ahead_and_no_more(square):
 
     for stamp, _, _ in pipeline.segmented(frames(), square):
         done.append(stamp.frame)
-        assert taken[-1] == min(stamp.frame + 1, 5)  # its input is ready before it is asked for
+        assert taken[-1] == min(
+            stamp.frame + threads, 5
+        )  # its input is ready before it is asked for
     assert done == list(range(6))
 
 
@@ -127,7 +139,7 @@ def test_who_stops_early_waits_for_the_model_once(square):
     running = []
 
     class Counted:
-        prepare, decode = square.prepare, square.decode
+        prepare, decode, at_once = square.prepare, square.decode, square.at_once
 
         def infer(self, prepared):
             running.append(threading.current_thread().name)
@@ -140,35 +152,6 @@ def test_who_stops_early_waits_for_the_model_once(square):
     assert 1 <= len(running) <= 2
     assert running[0].startswith("edge-infer")
     assert not any(t.name.startswith("edge-infer") for t in threading.enumerate())
-
-
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Linux only")
-def test_nothing_interrupts_the_model(square):
-    policies = []
-
-    class Noting:
-        prepare, decode = square.prepare, square.decode
-
-        def infer(self, prepared):
-            policies.append(os.sched_getscheduler(0))
-            return square.infer(prepared)
-
-    before = os.sched_getscheduler(0)
-    frames = (Frame(Stamp(k, k / 10), np.zeros((48, 64, 3), np.uint8)) for k in range(3))
-    here = [os.sched_getscheduler(0) for _ in pipeline.segmented(frames, Noting())]
-    assert before == os.SCHED_OTHER
-    assert policies == [before] * 3
-    assert here == [os.SCHED_BATCH] * 3
-    assert os.sched_getscheduler(0) == before
-
-
-def test_a_sandbox_that_forbids_it_changes_nothing(square, monkeypatch):
-    def refuse(*_):
-        raise PermissionError
-
-    monkeypatch.setattr(os, "sched_setscheduler", refuse, raising=False)
-    frames = (Frame(Stamp(k, k / 10), np.zeros((48, 64, 3), np.uint8)) for k in range(3))
-    assert len(list(pipeline.segmented(frames, square))) == 3
 
 
 def test_a_replay_gives_the_same_steps_without_pictures(scene, square, parts, tmp_path):
@@ -208,7 +191,7 @@ def test_stop_ends_after_the_frame_at_hand(scene, square, parts):
 
 def test_a_segmenter_that_fails_in_frame_3_loses_nothing(scene, square, parts, tmp_path):
     class Failing:
-        prepare, decode = square.prepare, square.decode
+        prepare, decode, at_once = square.prepare, square.decode, square.at_once
         calls = 0
 
         def infer(self, prepared):

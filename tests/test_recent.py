@@ -81,3 +81,14 @@ def test_frames_of_another_size_begin_anew(recording):
 def test_nothing_is_tried_before_the_first_frame():
     recent = Recent()
     assert (recent.size, recent.span_s, recent.replay([])) == (None, 0.0, 0)
+
+
+def test_heights_are_those_of_confirmed_tracks(recording):
+    run, _ = recording
+    recent = Recent()
+    assert recent.heights_px() == []
+    run(recent)
+    heights_px = recent.heights_px()
+    assert len(heights_px) > 5
+    assert recent.size is not None
+    assert all(1.0 < height < recent.size[1] for height in heights_px)

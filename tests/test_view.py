@@ -11,7 +11,7 @@ from told import event
 from edge.types import Stamp, Wall
 from edge.view import LONGEST_PX, Painter, Scene, View
 from edge.web.board import Board, Rule
-from edge.web.pictures import Pictures
+from edge.web.pictures import PLAIN, Pictures
 
 RULES = {
     "gate": [
@@ -42,6 +42,13 @@ def test_rules_and_tracks_are_drawn_on_the_frame_which_stays_as_it_is(make_step)
     assert changed[300, 320], "the line"
     assert changed[100:160, 100:140].mean() > 0.5, "the track"
     assert not changed[300, 600]
+
+
+def test_a_picture_to_draw_on_has_tracks_and_no_rules(make_step):
+    step = make_step(0, [(100, 100, 140, 160)], size=(640, 480), with_image=True)
+    plain = painter().jpeg("gate" + PLAIN, Scene(step, 1))
+    assert plain == painter().jpeg("yard", Scene(step, 1))
+    assert plain != painter().jpeg("gate", Scene(step, 1))
 
 
 def test_large_frames_are_made_smaller(make_step):

@@ -12,8 +12,11 @@ from edge.config import Config
 from edge.events import dumps
 from edge.lane import Lane, Session
 from edge.outputs import EventsOutput
+from edge.segment.providers import CpuSettings, ProviderSettings
 from edge.sources import RecordedFeed, open_source
 from edge.watch import watch
+
+MANY = ProviderSettings(cpu=CpuSettings(at_once=None))  # runs
 
 
 def lane_of(name, source, config, segmenter, sent) -> Lane:
@@ -33,9 +36,9 @@ def lane_of(name, source, config, segmenter, sent) -> Lane:
     return Lane(name, RecordedFeed(recording), 1, begin, events)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize(("batch", "threads"), [(1, 1), (2, 1), (3, 1), (1, 2), (1, 4), (2, 3)])
 def test_many_recordings_at_once_give_what_each_gives_alone(
-    batch, edge, scene, square_model, tmp_path
+    batch, threads, edge, scene, square_model, tmp_path
 ):
     """The events of each are those of `edge run` on it alone, to the byte."""
     line = {"middle": {"a": [0.5, 0.0], "b": [0.5, 1.0]}}
@@ -43,7 +46,8 @@ def test_many_recordings_at_once_give_what_each_gives_alone(
     config = Config.model_validate(
         {"cameras": {name: {"source": str(s), "lines": line} for name, s in sources.items()}}
     )
-    segmenter = build.segmenter(model=str(square_model), threads=1)
+    segmenter = build.segmenter(model=str(square_model), threads=threads, settings=MANY)
+    assert segmenter.at_once == threads
     together = {name: [] for name in sources}
     lanes = [
         lane_of(name, source, config, segmenter, together[name]) for name, source in sources.items()

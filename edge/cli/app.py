@@ -10,7 +10,19 @@ import cv2
 import typer
 
 import edge
-from edge.cli import bench, check, doctor, events, inspect, models, reporting, run, schema, track
+from edge.cli import (
+    bench,
+    check,
+    doctor,
+    draw,
+    events,
+    inspect,
+    models,
+    reporting,
+    run,
+    schema,
+    track,
+)
 from edge.cli import eval as evaluation
 from edge.cli.eval_output import OptionalJson
 from edge.cli.heap import keep_freed_memory
@@ -24,13 +36,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run", epilog=run.EXAMPLE)(run.run)
+app.command("draw", epilog=draw.EXAMPLE)(draw.draw)
 app.command("track", epilog=track.EXAMPLE)(track.track)
 app.command("check", epilog=check.EXAMPLE)(check.check)
 app.command("inspect", cls=OptionalJson, epilog=inspect.EXAMPLE)(inspect.inspect)
 app.add_typer(evaluation.app, name="eval")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.add_typer(models.app, name="models")
-app.command("doctor")(doctor.doctor)
+app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
 app.add_typer(events.app, name="events")
 app.command("report", epilog=reporting.EXAMPLE)(reporting.report)
 app.command("schema")(schema.schema)

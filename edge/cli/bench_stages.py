@@ -14,7 +14,7 @@ import numpy as np
 from edge import build
 from edge.config import Config
 from edge.outputs import Counter, EventsOutput, lines_to
-from edge.segment import Segmenter
+from edge.segment import Segmenter, Session
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sources import ImageFolder, VideoFile, open_source
 from edge.track.tracker import Tracker
@@ -24,6 +24,14 @@ STAGES = ("read", "prepare", "infer", "decode", "track", "count", "send")
 SHARES = (50, 95)  # percentiles
 
 Parts = tuple[VideoFile | ImageFolder, Tracker, list[Counter], EventsOutput]
+
+
+def bare_session(segmenter: Segmenter) -> Session:
+    """The model as a plain script runs it: one picture after the other, on all threads."""
+    its = segmenter.session
+    if its.at_once == 1:
+        return its
+    return Session(its.file.path, its.provider, its.threads)
 
 
 @contextmanager

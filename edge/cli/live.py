@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from edge.watch import watch
 from edge.web.status import EvidenceStatus, Status
 
 if TYPE_CHECKING:
+    from edge.cli.editing import Editable
     from edge.cli.page import LivePage
 
 log = logging.getLogger("edge.run")
@@ -71,6 +72,7 @@ class Wishes:
     direct: Sink | None
     outputs: Outputs
     max_frames: int | None
+    edits: Editable | None = None  # what the page's editor may change
 
 
 def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked) -> None:
@@ -85,13 +87,14 @@ def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked)
         ledger = Ledger(path, config, wishes.direct)
         finish.callback(close_ledger, ledger)
         log.info("journal %s", path)
+        log.info("model %s on %s", segmenter.session.file.path.name, segmenter.session.described)
         pictures = receivers.evidence(config, segmenter.class_names)
         folder, keep = pictures or (None, None)
         if folder is not None:
             finish.callback(folder.close, 1.0)
         page, outputs = None, wishes.outputs
         if config.web.listen is not None:  # web servers take long to import
-            page = _page(config, segmenter, lambda: site, folder)
+            page = _page(config, segmenter, lambda: site, folder, _reloading(wishes, asked))
             finish.callback(page.close)
             outputs = page.with_views(outputs)
         site = Site(segmenter, ledger, asked.wake, outputs, keep)
@@ -207,7 +210,11 @@ class _Routine:
 
 
 def _page(
-    config: Config, segmenter: Segmenter, site: Callable[[], Site], folder: EvidenceFolder | None
+    config: Config,
+    segmenter: Segmenter,
+    site: Callable[[], Site],
+    folder: EvidenceFolder | None,
+    edits: Editable | None,
 ) -> LivePage:
     from edge.cli.page import LivePage, rules_of
     from edge.web.state import Told
@@ -221,7 +228,17 @@ def _page(
             known = now, rules_of(now)
         return known[1]
 
-    return LivePage(config, segmenter, Told(lambda: site().statuses(), rules), folder)
+    return LivePage(config, segmenter, Told(lambda: site().statuses(), rules), folder, edits)
+
+
+def _reloading(wishes: Wishes, asked: Asked) -> Editable | None:
+    """What may be edited; what is saved is read again by the main loop."""
+
+    def reload() -> None:
+        asked.reload.set()
+        asked.wake.set()
+
+    return wishes.edits and replace(wishes.edits, takes="now", on_saved=reload)
 
 
 def _serve(

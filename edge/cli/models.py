@@ -10,10 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from edge.cli.models_add import ADD_EXAMPLE, ClassNamesOption, FamilyOption, add, class_names_in
+from edge.cli.models_add import ADD_EXAMPLE, add
+from edge.cli.options import ClassNamesOption, FamilyOption
 from edge.errors import ModelError
 from edge.segment import FoundModel, Limits, Segmenter, Session, find_model
 from edge.segment.catalog import CatalogEntry, entries, verified
+from edge.segment.class_names import class_names_in
 from edge.segment.coco import COCO_80, COCO_91
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]

@@ -14,19 +14,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from edge.cli.options import ClassNamesOption, FamilyOption
 from edge.errors import ConfigError, ModelError
 from edge.segment import adding
 from edge.segment.catalog import CatalogEntry, entries, user_folder
+from edge.segment.class_names import class_names_in
 
 ADD_EXAMPLE = "Example: edge models add best.onnx --name yard --licence Apache-2.0"
-
-FamilyOption = Annotated[
-    str | None, typer.Option(metavar="FAMILY", help="How it is to be read, if not as it seems.")
-]
-ClassNamesOption = Annotated[
-    Path | None,
-    typer.Option("--class-names", metavar="FILE", help="Its class names, one a line, in order."),
-]
 
 
 def add(  # noqa: PLR0913
@@ -70,26 +64,6 @@ def add(  # noqa: PLR0913
     typer.echo(f"sha256 {entry.sha256}")
     if entry.licence == "unknown":
         typer.echo("warning: its licence is unknown; --licence states it", err=True)
-
-
-def class_names_in(path: Path) -> tuple[str, ...]:
-    """The class names in a text file, one a line.
-
-    Raises:
-        ConfigError: it cannot be read, or a line is empty.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        got = getattr(error, "strerror", None) or "other bytes than UTF-8 text"
-        raise ConfigError(f"{path}: expected class names, one a line, got {got}") from error
-    names = tuple(line.strip() for line in lines)
-    for number, name in enumerate(names, 1):
-        if not name:
-            raise ConfigError(f"{path}:{number}: expected a class name, got an empty line")
-    if not names:
-        raise ConfigError(f"{path}: expected class names, one a line, got none")
-    return names
 
 
 def _wish(  # noqa: PLR0913

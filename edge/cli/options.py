@@ -40,6 +40,13 @@ SnapshotOption = Annotated[
 ModelOption = Annotated[
     str | None, typer.Option(metavar="NAME|PATH", help="Model of the catalogue, or ONNX file.")
 ]
+FamilyOption = Annotated[
+    str | None, typer.Option(metavar="FAMILY", help="How it is to be read, if not as it seems.")
+]
+ClassNamesOption = Annotated[
+    Path | None,
+    typer.Option("--class-names", metavar="FILE", help="Its class names, one a line, in order."),
+]
 ProviderOption = Annotated[
     str | None, typer.Option(metavar="auto|tensorrt|cuda|openvino|cpu", help="Where it runs.")
 ]

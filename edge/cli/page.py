@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import edge
+from edge.cli.desk import Desk
+from edge.cli.editing import Editable
 from edge.config import Config, Line, Web
 from edge.errors import SinkError
 from edge.events import Tally, utc_text
 from edge.events.journal import Choice, Journal
 from edge.outputs import Output
+from edge.recent import Recent
 from edge.segment import Segmenter
 from edge.sinks.evidence import EvidenceFolder
 from edge.site import Outputs
@@ -25,6 +28,7 @@ from edge.types import Step
 from edge.view import Painter, View
 from edge.web.board import TOLD, Board, Rule, Totals, told
 from edge.web.chart import KEPT, STEPS_S, TYPES, History
+from edge.web.editor import Editor
 from edge.web.metrics import Metrics
 from edge.web.page import SHOWN_EVENTS, Page
 from edge.web.pictures import Pictures
@@ -47,32 +51,42 @@ class LivePage:
     """
 
     def __init__(
-        self, config: Config, segmenter: Segmenter, told: Told, folder: EvidenceFolder | None = None
+        self,
+        config: Config,
+        segmenter: Segmenter | None,
+        told: Told,
+        folder: EvidenceFolder | None = None,
+        edits: Editable | None = None,
+        front: str | None = None,
     ) -> None:
         """Begin to take pictures and events.
 
         Args:
             config: at the start.
-            segmenter: the model.
+            segmenter: the model; None: there is none.
             told: how the cameras are, asked when somebody looks.
             folder: has the pictures of events.
+            edits: whether rules can be changed; None: there is no editor.
+            front: the camera whose editor is shown instead of counts.
         """
-        session = segmenter.session
+        names = () if segmenter is None else segmenter.class_names
         about = About(
             device=config.device_id,
             version=edge.__version__,
-            model=session.file.path.name,
-            provider=session.provider,
+            model="none" if segmenter is None else segmenter.session.file.path.name,
+            provider="nothing" if segmenter is None else segmenter.session.provider,
             has_evidence=folder is not None,
         )
         self._metrics: Metrics | None = None
         self.address = ""
         self._board = Board()
-        self._pictures = Pictures(
-            Painter(told.rules, self._board, segmenter.class_names).jpeg,
-        )
+        self._pictures = Pictures(Painter(told.rules, self._board, names).jpeg)
+        self._recents: dict[str, Recent] = {}
         evidence = None if folder is None else folder.picture
-        self._page = Page(about, told, self._board, self._pictures, evidence)
+        editor = None
+        if edits is not None:
+            editor = Editor(Desk(edits, names, self._recents), lambda: told.rules().keys(), front)
+        self._page = Page(about, told, self._board, self._pictures, evidence, editor=editor)
         self._about = about
         self._told = told
         self._server: WebServer | None = None
@@ -101,13 +115,17 @@ class LivePage:
         """What each session of a camera writes, and its view."""
 
         def made(camera: str, number: int, width: int, height: int) -> list[Output]:
-            return [*outputs(camera, number, width, height), self.view(camera)]
+            return [*outputs(camera, number, width, height), *self.seen(camera)]
 
         return made
 
-    def view(self, camera: str) -> View:
-        """The output that shows a run of frames."""
-        return View(camera, self._pictures)
+    def seen(self, camera: str, keeps: bool = True) -> list[Output]:
+        """The outputs that show a run of frames, and keep its tracks for rules to be tried on."""
+        view = View(camera, self._pictures)
+        if not keeps:
+            return [view]
+        recent = self._recents[camera] = Recent()  # track ids of another run mean others
+        return [view, recent]
 
     def event(self, camera: str, event: dict[str, Any]) -> None:
         """Take an event that was sent."""
@@ -121,6 +139,7 @@ class LivePage:
             self._metrics.forget(camera)
         self._board.forget(camera)
         self._pictures.forget(camera)
+        self._recents.pop(camera, None)
 
     def note_media_s(self, camera: str, media_s: float) -> None:
         """Tell how far a recording is."""
@@ -174,13 +193,16 @@ class LivePage:
 class RecordedPage(LivePage):
     """A page for recordings that are counted one after the other."""
 
-    def __init__(self, config: Config, segmenter: Segmenter) -> None:
-        """Begin before the first of them."""
+    def __init__(self, config: Config, segmenter: Segmenter, edits: Editable | None = None) -> None:
+        """Begin before the first of them; `edits` as `LivePage` has it."""
         self._progress = {name: Progress("waiting", 0, None, 0.0) for name in config.cameras}
         self._turned_s: float | None = None  # when a frame was last counted; None: nothing to do
         rules = rules_of(config)
         super().__init__(
-            config, segmenter, Told(self._statuses, lambda: rules, lambda: self._progress)
+            config,
+            segmenter,
+            Told(self._statuses, lambda: rules, lambda: self._progress),
+            edits=edits,
         )
 
     def alive(self) -> float:
@@ -202,7 +224,7 @@ class RecordedPage(LivePage):
         """The output for a recording that begins, of so many frames, if that is known."""
         self._turned_s = time.monotonic()
         self._progress[camera] = Progress("running", 0, total, 0.0)
-        return _RecordedView(self, camera, self.view(camera))
+        return _RecordedView(self, camera, self.seen(camera))
 
     def turned(self, camera: str, media_s: float) -> None:
         """Take note of a frame."""
@@ -227,17 +249,17 @@ class RecordedPage(LivePage):
 class _RecordedView:
     """Shows each step, and how far the recording is."""
 
-    def __init__(self, page: RecordedPage, camera: str, view: View) -> None:
+    def __init__(self, page: RecordedPage, camera: str, outputs: Sequence[Output]) -> None:
         self._page = page
         self._camera = camera
-        self._view = view
+        self._outputs = outputs
 
     def write(self, step: Step) -> None:
-        self._view.write(step)
+        for output in self._outputs:
+            output.write(step)
         self._page.turned(self._camera, step.stamp.media_s)
 
     def close(self) -> None:
-        self._view.close()
         self._page.finished(self._camera)
 
 

@@ -32,6 +32,7 @@ from edge.sinks.video import VideoSink
 from edge.sources import open_source
 
 if TYPE_CHECKING:
+    from edge.cli.editing import Editable
     from edge.cli.page import RecordedPage
 
 LIVE_FPS = 15.0  # nominal rate of annotated videos of cameras; their times are exact
@@ -104,6 +105,7 @@ def run_recorded(
     events: str | None,
     journal: Path | None,
     secrets: Collection[str] = (),
+    edits: Editable | None = None,
 ) -> bool:
     """Count in recordings, one after the other; whether that was interrupted."""
     stop = stop_on_signal()
@@ -123,13 +125,13 @@ def run_recorded(
 
         segmenter = build.configured_segmenter(config)
         if not results.quiet:
-            described = f"{segmenter.session.file.path.name} on {segmenter.session.provider}"
-            console.print(f"model {described}", style="dim")
+            described = f"{segmenter.session.file.path.name} on {segmenter.session.described}"
+            console.print(f"model {described}", style="dim", highlight=False)
         page: RecordedPage | None = None
         if config.web.listen is not None:  # web servers take long to import
             from edge.cli.page import RecordedPage
 
-            page = RecordedPage(config, segmenter)
+            page = RecordedPage(config, segmenter, edits)
             finish.callback(page.close)
             page.serve(config.web, page.status, page.alive)
             if not results.quiet:

@@ -31,6 +31,7 @@ class Scale:
     height_px: int = _GUESS_PX[1]
     object_px: float = _GUESS_SHARE * _GUESS_PX[1]  # usual height
     is_measured: bool = False
+    remedy: str = ": --against measures it"  # of a guess
 
     def placed(self, points: tuple[tuple[float, float], ...]) -> F64:
         """Points given in 0..1 of the frame, in pixels, float64 (N, 2)."""
@@ -42,7 +43,7 @@ class Scale:
         if self.is_measured:
             return f"an object {self.object_px:.0f} px high, as usual here"
         share = self.object_px / self.height_px
-        return f"an object of {share:.0%} of the frame's height (a guess: --against measures it)"
+        return f"an object of {share:.0%} of the frame's height (a guess{self.remedy})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from edge import build
+from edge.cli.editing import editable
 from edge.cli.live import Asked, Wishes, run_live
 from edge.cli.logs import start_logging
 from edge.cli.options import (
     ClassesOption,
+    ClassNamesOption,
     ConfigOption,
+    FamilyOption,
     InputSizeOption,
     LineOption,
     ModelOption,
@@ -46,6 +49,8 @@ def run(  # noqa: PLR0913
     zone: ZoneOption = None,
     classes: ClassesOption = None,
     model: ModelOption = None,
+    family: FamilyOption = None,
+    class_names: ClassNamesOption = None,
     provider: ProviderOption = None,
     strict_provider: Annotated[
         bool, typer.Option("--strict-provider", help="Refuse to fall back to another provider.")
@@ -117,6 +122,8 @@ def run(  # noqa: PLR0913
         "threads": threads,
         "input_size": input_size,
         "strict_provider": strict_provider or None,
+        "family": family,
+        "class_names": str(class_names) if class_names else None,
     }
 
     def load() -> tuple[Config, frozenset[str]]:
@@ -129,6 +136,7 @@ def run(  # noqa: PLR0913
     known = set(secrets)
     if watch and config_file is None:
         raise ConfigError("--watch: expected --config FILE to watch, got none")
+    edits = editable(config_file, sources, line or zone)
     results = Results(save_video, save_detections, save_tracks, form, max_frames, quiet)
 
     def count_live() -> bool:
@@ -150,6 +158,7 @@ def run(  # noqa: PLR0913
             direct=direct_sink(config, events),
             outputs=lambda *session: session_outputs(results, segmenter, *session),
             max_frames=max_frames,
+            edits=edits,
         )
         segmenter = build.configured_segmenter(config)
         run_live(config, segmenter, wishes, asked)
@@ -160,6 +169,6 @@ def run(  # noqa: PLR0913
         if is_watching:
             stopped = count_live()
         else:
-            stopped = run_recorded(config, results, events, journal, known)
+            stopped = run_recorded(config, results, events, journal, known, edits)
     if stopped:
         raise typer.Exit(130)

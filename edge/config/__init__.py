@@ -16,6 +16,7 @@ from edge.config.delivery import (
 )
 from edge.config.load import Located, load, load_located
 from edge.config.messages import Key, message
+from edge.config.model import Model
 from edge.config.options import (
     camera_from_options,
     check_classes,
@@ -28,7 +29,7 @@ from edge.config.revision import config_rev, geometry_hash, tracks_rev
 from edge.config.rules import Camera, Line, Zone, check_rule_classes, check_rule_names
 from edge.config.secrets import Secrets, written_out
 from edge.config.section import Section
-from edge.config.sections import Config, Counting, Model, Tracker
+from edge.config.sections import Config, Counting, Tracker
 from edge.config.shapes import paths_cross, segments_meet
 from edge.config.values import Point, check_polygon
 

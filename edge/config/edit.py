@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import CommentMark, YAMLError
+from ruamel.yaml.tokens import CommentToken
 
 from edge.config.document import parse
 from edge.errors import ConfigError
@@ -99,20 +100,78 @@ def _apply(section: MutableMapping[str, Any], edit: RuleEdit, where: str) -> Non
     if edit.values is None:
         if before not in rules:
             raise ConfigError(f"{where}: expected a rule '{before}' in {edit.kind}, got none")
-        del rules[before]
-        if not rules:
-            del section[edit.kind]
+        if len(rules) > 1:
+            _remove(rules, before)
+        else:
+            _remove(section, edit.kind)
         return
     if before != edit.name:
         _rename(rules, before, edit.name, where)
     rule = rules.get(edit.name)
     if rule is None:
         rule = rules[edit.name] = like()
-    for key, value in edit.values.items():
-        if value is None:
-            rule.pop(key, None)
-        else:
-            rule[key] = _written(value, commented=isinstance(section, CommentedMap))
+    _change(rule, edit.values)
+
+
+def _change(rule: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if value is not None:
+            below = _below(rule.get(key))
+            rule[key] = _written(value, commented=isinstance(rule, CommentedMap))
+            _append(rule, key, below)
+    for key, value in values.items():  # now, or a rule might be without keys for a moment
+        if value is None and key in rule:
+            _remove(rule, key)
+
+
+def _remove(mapping: MutableMapping[str, Any], key: str) -> None:
+    """Take a key away; whole lines of comment below its value belong to what follows, and stay."""
+    keys = list(mapping)
+    at, below = keys.index(key), _below(mapping[key])
+    if isinstance(mapping, CommentedMap):
+        below += _lines_after(mapping.ca.items.pop(key, None), 2)
+    del mapping[key]
+    lines = [line.strip() for line in below.splitlines() if line.strip()]
+    if not lines or not isinstance(mapping, CommentedMap):
+        return
+    if at + 1 < len(keys):
+        following = keys[at + 1]
+        places = mapping.lc.data or {}
+        column = CommentMark(places.get(following, next(iter(places.values()), (0, 0)))[1])
+        comments = mapping.ca.items.setdefault(following, [None, None, None, None])
+        tokens = [CommentToken(f"{line}\n", column) for line in lines]
+        comments[1] = tokens + (comments[1] or [])
+    elif at > 0:
+        _append(mapping, keys[at - 1], below)
+
+
+def _below(value: Any) -> str:
+    """Whole lines of comment that ruamel keeps with the last entry of a list or mapping."""
+    if not isinstance(value, (CommentedMap, CommentedSeq)) or not value:
+        return ""
+    is_map = isinstance(value, CommentedMap)
+    last = list(value)[-1] if is_map else len(value) - 1
+    inner = _below(value[last]) + _lines_after(value.ca.items.get(last), 2 if is_map else 0)
+    ends = (token for token in value.ca.end if isinstance(token, CommentToken))
+    return inner + "".join(" " * token.start_mark.column + token.value for token in ends)
+
+
+def _lines_after(comments: Any, at: int) -> str:
+    token = comments[at] if comments else None
+    return token.value.partition("\n")[2] if isinstance(token, CommentToken) else ""
+
+
+def _append(mapping: Any, key: Any, below: str) -> None:
+    """Put lines of comment below the value of a key."""
+    if not below.strip() or not isinstance(mapping, CommentedMap):
+        return
+    value = mapping[key]
+    if isinstance(value, CommentedMap) and value and not value.fa.flow_style():
+        _append(value, list(value)[-1], below)
+        return
+    comments = mapping.ca.items.setdefault(key, [None, None, None, None])
+    before = comments[2].value if isinstance(comments[2], CommentToken) else "\n"
+    comments[2] = CommentToken(before.rstrip("\n") + "\n" + below, CommentMark(0))
 
 
 def _rename(rules: MutableMapping[str, Any], before: str, name: str, where: str) -> None:

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from edge.config.delivery import Web
 from edge.config.messages import problems_of, shown, suggestion
+from edge.config.model import Model
 from edge.config.rules import Camera, Line, Zone
-from edge.config.sections import Config, Model
+from edge.config.sections import Config
 from edge.config.values import Point
 from edge.errors import ConfigError
 

@@ -49,6 +49,7 @@ def tracks_rev(config: Config, camera: str, model_sha256: str) -> str:
             "tracker": config.tracker.model_dump(),
             "counting": config.counting.model_dump(),
             "model": [model_sha256, model.input_size, model.min_score, model.nms_iou],
+            "reading": [model.family, model.class_names],
         }
     )
 

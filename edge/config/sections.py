@@ -1,4 +1,4 @@
-"""The config as a whole: model, tracker, counting, and what rules.py and delivery.py hold.
+"""The config as a whole: tracker, counting, and what model.py, rules.py and delivery.py hold.
 
 Every section derives from `Section`, so that an unknown key is an error everywhere. Validators
 are pure: no I/O, no defaults taken from elsewhere. A key that may be left out is None then.
@@ -6,57 +6,13 @@ are pure: no I/O, no defaults taken from elsewhere. A key that may be left out i
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, ValidationInfo, field_validator
 
 from edge.config.delivery import Evidence, Journal, Log, Sink, Web
+from edge.config.model import Model
 from edge.config.rules import Camera
 from edge.config.section import Section
 from edge.config.values import Name, Share, Text, problem
-
-
-class Model(Section):
-    """The segmentation model and how it runs."""
-
-    name: Text = Field(
-        default="person-vehicle-seg-nano",
-        description="Name in the catalogue, or path of an ONNX file.",
-    )
-    provider: Literal["auto", "tensorrt", "cuda", "openvino", "cpu"] = Field(
-        default="auto",
-        description="Where it runs: auto, tensorrt, cuda, openvino or cpu; auto takes the fastest "
-        "that works here.",
-    )
-    strict_provider: bool = Field(
-        default=False,
-        description="Stop if the provider asked for does not work, instead of using the CPU.",
-    )
-    threads: int | None = Field(
-        default=None,
-        ge=1,
-        le=1024,
-        description="CPU threads of the model; left out: as many as this process may use.",
-    )
-    input_size: int | None = Field(
-        default=None,
-        ge=32,
-        le=4096,
-        multiple_of=32,
-        description="Longest side of the model's input, pixels, a multiple of 32; left out: the "
-        "model's own.",
-    )
-    batch: int = Field(
-        default=1,
-        ge=1,
-        le=64,
-        description="Most frames, of different cameras, in one run of the model.",
-    )
-    min_score: Share = Field(default=0.2, description="Lowest score handed to the tracker, 0..1.")
-    nms_iou: Share = Field(
-        default=0.65,
-        description="Overlap of two boxes of one class, 0..1, above which the worse is dropped.",
-    )
 
 
 class Tracker(Section):

@@ -49,5 +49,10 @@ def recognised(
         reading = read(model, outputs, names)
         if reading is not None:
             return reading
-    wanted = "; or ".join(convention for _, convention in asked.values())
-    raise ModelError(f"{model.path}: expected outputs {wanted}, got {described(model, outputs)}")
+    got = described(model, outputs)
+    if family is not None:
+        raise ModelError(f"{model.path}: expected outputs {FAMILIES[family][1]}, got {got}")
+    raise ModelError(
+        f"{model.path}: expected an instance segmentation model of a family that is known "
+        f"({', '.join(FAMILIES)}; docs/models.md says what each gives), got {got}"
+    )

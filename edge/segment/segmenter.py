@@ -84,7 +84,7 @@ class Segmenter:
         if self.longest_px is None and how.sizing == "longest":
             self.longest_px = how.size_px
         self.class_names = self.reading.class_names
-        # Two for each size of frame, so that one can be filled while the other runs.
+        # For each size of frame one more than there are runs at once, to be filled meanwhile.
         self._canvases: dict[tuple[int, int], list[Canvas]] = {}
 
     def _input(self, tensor: NDArray[Any]) -> NDArray[Any]:
@@ -104,26 +104,33 @@ class Segmenter:
         own_sizes = model.metadata.get("imgsz", model.metadata.get("img_size", ""))
         return max(_sizes(own_sizes), default=None)
 
+    @property
+    def at_once(self) -> int:
+        """How many threads may usefully be in `infer` at the same time."""
+        return self.session.at_once
+
     def segment(self, image: U8) -> Instances:
         """Instances in one BGR uint8 picture (H, W, 3), best score first."""
         prepared = self.prepare(image)
         return self.decode(self.infer(prepared), prepared)
 
     def prepare(self, image: U8) -> Prepared:
-        """The network's input for `image`; it stays until the call after the next of its size."""
+        """The network's input for `image`; it stays for `at_once` more calls with its size."""
         hw = (image.shape[0], image.shape[1])
         canvases = self._canvases.get(hw)
         if canvases is None:
             how, dtype = self._preparation, self.session.file.input_dtype
             box = how.placed(hw, self._fixed_hw, self.longest_px)
-            canvases = self._canvases[hw] = [Canvas(box, how, dtype), Canvas(box, how, dtype)]
+            canvases = [Canvas(box, how, dtype) for _ in range(self.at_once + 1)]
+            self._canvases[hw] = canvases
             if len(self._canvases) > MOST_SIZES:
                 del self._canvases[next(iter(self._canvases))]
-        canvases.reverse()
-        return Prepared(self._input(canvases[0].fill(image)), canvases[0].box)
+        oldest = canvases.pop(0)
+        canvases.append(oldest)
+        return Prepared(self._input(oldest.fill(image)), oldest.box)
 
     def infer(self, prepared: Prepared) -> Outputs:
-        """The model's outputs for one input; may run on another thread."""
+        """The model's outputs for one input; may run on several other threads."""
         if self._batch in (1, None):
             return self.session.run(prepared.tensor)
         return self._together([prepared])[0]

@@ -1,9 +1,10 @@
-"""The one place that knows onnxruntime: opening a model and running it."""
+"""A model that is open: what its file says, where it runs, and running it."""
 
 from __future__ import annotations
 
 import ast
-import hashlib
+import contextlib
+import logging
 import math
 import os
 from dataclasses import dataclass
@@ -11,20 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge.errors import ModelError
+from edge.segment import engine_cache
+from edge.segment.opening import ON_GPU, Content, opened
+from edge.segment.providers import ProviderSettings
+from edge.segment.runtime_messages import first_line
 
 Outputs = list[NDArray[Any]]  # of one run, in the order of the model
 
-EXECUTION_PROVIDERS = {
-    "tensorrt": "TensorrtExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
 INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+log = logging.getLogger("edge.segment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,45 +49,71 @@ class ModelFile:
 
 
 class Session:
-    """One model on one execution provider; `provider` is what really runs, not what was asked."""
+    """One model on one execution provider.
+
+    Attributes:
+        provider: short name of what really runs it, not of what was asked for.
+        placement: nodes by provider, the most first; empty where this onnxruntime does not tell.
+        threads: of the CPU, for all runs together.
+        at_once: how many runs share them, from as many threads that call `run`.
+        file: what the file says.
+    """
 
     def __init__(
-        self, path: Path, provider: str = "auto", threads: int | None = None, strict: bool = False
+        self,
+        path: Path,
+        provider: str = "auto",
+        threads: int | None = None,
+        strict: bool = False,
+        settings: ProviderSettings | None = None,
     ) -> None:
-        """Open `path`.
+        """Open `path` on the first provider that works; warn of those that do not.
 
         Args:
             path: the ONNX file.
             provider: auto, tensorrt, cuda, openvino or cpu.
             threads: CPU threads of the model; None: those this process may really use.
-            strict: refuse any provider but the one asked for.
+            strict: refuse any provider but the one asked for; with auto, any but the fastest that
+                this onnxruntime was built with.
+            settings: of the providers; None: the usual ones.
 
         Raises:
-            ModelError: no such file, no ONNX model, or no such provider on this machine.
+            ModelError: no such file, no ONNX model, or strict and the provider does not work.
         """
-        content = _content(path)
-        self._session = _open(path, content, provider, threads or usable_cpus(), strict)
-        self.provider = _short_name(self._session.get_providers()[0])
-        if strict and provider not in ("auto", self.provider):
-            raise ModelError(
-                f"{path}: expected to run on {provider}, got {self.provider}: "
-                f"onnxruntime {ort.__version__} could not load that provider (see `edge doctor`)"
-            )
+        content = Content(path, _data(path))
+        self.threads = threads or usable_cpus()
+        found = opened(content, provider, self.threads, strict, settings or ProviderSettings())
+        self._session, self.provider = found.session, found.provider
+        self.placement, self.at_once = found.placement, found.at_once
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in INPUT_TYPES:
-            found = ", ".join(f"{i.name} {i.type}{i.shape}" for i in inputs) or "none"
+            got = ", ".join(f"{i.name} {i.type}{i.shape}" for i in inputs) or "none"
             raise ModelError(
-                f"{path}: expected one picture of float32 or float16 as input, got {found}"
+                f"{path}: expected one picture of float32 or float16 as input, got {got}"
             )
         self.file = ModelFile(
             path,
-            hashlib.sha256(content).hexdigest(),
+            content.sha256,
             dict(self._session.get_modelmeta().custom_metadata_map),
             inputs[0].name,
             _dims(inputs[0].shape),
             tuple((o.name, _dims(o.shape)) for o in self._session.get_outputs()),
             INPUT_TYPES[inputs[0].type],
         )
+        # TensorRT builds at the first run what it could not before: shapes that nobody foretold.
+        self._may_build = self.provider == "tensorrt"
+
+    @property
+    def described(self) -> str:
+        """Where it runs: `cpu, 2 threads`, or `cuda, 600 of 616 nodes, 16 on cpu`."""
+        text = self.provider
+        if self.provider not in ON_GPU:
+            text += f", {self.threads} thread{'' if self.threads == 1 else 's'}"
+        others = {name: n for name, n in self.placement.items() if name != self.provider}
+        if others:
+            total = sum(self.placement.values())
+            text += f", {self.placement[self.provider]} of {total} nodes"
+        return text + "".join(f", {n} on {name}" for name, n in others.items())
 
     def run(self, x: NDArray[Any]) -> Outputs:
         """All outputs for one input tensor.
@@ -95,11 +121,16 @@ class Session:
         Raises:
             ModelError: the model failed on this input.
         """
+        # No IOBinding: pictures come from the CPU and masks are decoded on it, so nothing would
+        # stay on the GPU, and then onnxruntime's own copies cost the same.
+        told = engine_cache.told_while(log.info) if self._may_build else contextlib.nullcontext()
+        self._may_build = False
         try:
-            outputs: Outputs = self._session.run(None, {self.file.input_name: x})
+            with told:
+                outputs: Outputs = self._session.run(None, {self.file.input_name: x})
         except Exception as error:
             raise ModelError(
-                f"{self.file.path}: failed on input {x.shape}: {_first(error)}"
+                f"{self.file.path}: failed on input {x.shape}: {first_line(error)}"
             ) from error
         return outputs
 
@@ -116,81 +147,12 @@ def usable_cpus() -> int:
     return max(1, cpus)
 
 
-def working_providers(probe: Path) -> dict[str, str]:
-    """For each provider that onnxruntime lists: "works", or why a session of it fails."""
-    content = _content(probe)
-    report = {}
-    for name, full in EXECUTION_PROVIDERS.items():
-        if full in ort.get_available_providers():
-            try:
-                _open(probe, content, name, 1, strict=True)
-                report[name] = "works"
-            except ModelError as error:
-                report[name] = str(error)
-    return report
-
-
-def runtime_version() -> str:
-    """Version of onnxruntime."""
-    return str(ort.__version__)
-
-
-def _content(path: Path) -> bytes:
+def _data(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: expected an ONNX model, got {error.strerror}") from error
 
 
-def _open(
-    path: Path, content: bytes, provider: str, threads: int, strict: bool
-) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Spinning steals the CPU from the decoder and the tracker between frames.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    wanted = _wanted(path, provider, strict)
-    try:
-        session = ort.InferenceSession(content, options, providers=wanted)
-    except Exception as error:
-        kind = "a picture" if content[:3] == b"\xff\xd8\xff" or content[:4] == b"\x89PNG" else ""
-        got = kind or _first(error)
-        raise ModelError(
-            f"{path}: expected an ONNX model that runs on {wanted[0]}, got {got}"
-        ) from error
-    if strict and session.get_providers()[0] != wanted[0]:
-        raise ModelError(
-            f"{path}: expected to run on {_short_name(wanted[0])}, got "
-            f"{_short_name(session.get_providers()[0])}: its libraries did not load"
-        )
-    return session
-
-
-def _wanted(path: Path, provider: str, strict: bool) -> list[str]:
-    available = ort.get_available_providers()
-    if provider == "auto":
-        return [p for p in EXECUTION_PROVIDERS.values() if p in available]
-    full = EXECUTION_PROVIDERS[provider]
-    if full not in available:
-        names = ", ".join(_short_name(p) for p in available)
-        raise ModelError(
-            f"{path}: expected provider {provider}, got an onnxruntime that has {names}; "
-            "install edgecount[gpu], or use --provider auto"
-        )
-    return [full] if strict or provider == "cpu" else [full, EXECUTION_PROVIDERS["cpu"]]
-
-
-def _short_name(full: str) -> str:
-    known = {v: k for k, v in EXECUTION_PROVIDERS.items()}
-    return known.get(full, full.removesuffix("ExecutionProvider").lower())
-
-
 def _dims(shape: list[object]) -> tuple[int | None, ...]:
     return tuple(d if isinstance(d, int) else None for d in shape)
-
-
-def _first(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -13,6 +13,8 @@ FOLDER = Path(__file__).parent / "static"
 TYPES = {
     "index.html": "text/html; charset=utf-8",
     "login.html": "text/html; charset=utf-8",
+    "edit.html": "text/html; charset=utf-8",
+    "edit.css": "text/css; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "theme.js": "text/javascript; charset=utf-8",
@@ -23,8 +25,18 @@ TYPES = {
     "chart.js": "text/javascript; charset=utf-8",
     "happenings.js": "text/javascript; charset=utf-8",
     "words.js": "text/javascript; charset=utf-8",
+    "edit.js": "text/javascript; charset=utf-8",
+    "draft.js": "text/javascript; charset=utf-8",
+    "stage.js": "text/javascript; charset=utf-8",
+    "handles.js": "text/javascript; charset=utf-8",
+    "shapes.js": "text/javascript; charset=utf-8",
+    "form.js": "text/javascript; charset=utf-8",
+    "list.js": "text/javascript; charset=utf-8",
+    "asking.js": "text/javascript; charset=utf-8",
+    "watching.js": "text/javascript; charset=utf-8",
+    "themes.js": "text/javascript; charset=utf-8",
 }
-PAGES = ("index.html", "login.html")  # not below /static/
+PAGES = ("index.html", "login.html", "edit.html")  # not below /static/
 
 
 @cache

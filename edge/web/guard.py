@@ -12,6 +12,7 @@ from edge.web.session import Sessions
 
 OPEN_TO_ALL = "/healthz"
 LOGIN = "/login"
+PAGES = ("/", "/edit")  # for which browsers that are unknown get the login form
 STATIC = "/static/"  # the program of the page, which is public anyhow
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 HEADERS = {
@@ -99,7 +100,7 @@ class Guard:
         return is_token and scheme.lower() == "bearer"
 
     def _unknown(self, request: Request) -> Response:
-        is_page = request.method == "GET" and request.scope["path"] == "/"
+        is_page = request.method == "GET" and request.scope["path"] in PAGES
         if self._form is not None and is_page and "text/html" in request.headers.get("accept", ""):
             return self._form(request)
         text = "expected Authorization: Bearer TOKEN\n"

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
 from starlette.responses import (
@@ -22,8 +22,9 @@ from starlette.routing import Route
 from edge.web import files
 from edge.web.board import Board
 from edge.web.chart import STEPS_S
+from edge.web.editor import EDITOR, Editor
 from edge.web.guard import LOGIN
-from edge.web.pictures import Pictures
+from edge.web.pictures import PLAIN, Pictures
 from edge.web.session import KEPT_S, LOGIN_S, Sessions
 from edge.web.state import About, Told, state
 from edge.web.streams import EVENTS, MJPEG, Streamed, mjpeg, server_sent
@@ -46,7 +47,7 @@ class Page:
         pictures: what is to be seen.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         about: About,
         told: Told,
@@ -54,6 +55,7 @@ class Page:
         pictures: Pictures,
         evidence: Callable[[str, str], bytes | None] | None = None,
         failed_login_s: float = _FAILED_LOGIN_S,
+        editor: Editor | None = None,
     ) -> None:
         """Keep what is shown.
 
@@ -64,6 +66,7 @@ class Page:
             pictures: What is to be seen.
             evidence: JPEG by day and name, None where there is none; it may read a disk.
             failed_login_s: How long the answer to a wrong token takes.
+            editor: Changes rules; None: there is no editor.
         """
         self.board = board
         self.pictures = pictures
@@ -71,6 +74,7 @@ class Page:
         self._told = told
         self._evidence = evidence
         self._failed_login_s = failed_login_s
+        self._editor = editor
         self._logins = 0
         self._streams = 0
         self._viewers = 0
@@ -94,10 +98,13 @@ class Page:
             Route("/api/chart", self._chart),
             Route("/live/{camera}.jpg", self._still),
             Route("/live/{camera}", self._live),
+            Route("/live/{camera}/plain.jpg", self._still),
+            Route("/live/{camera}/plain", self._live),
             Route("/evidence/{day}/{name}", self._picture),
             Route(LOGIN, self._login_form, methods=["GET"]),
             Route(LOGIN, self._login, methods=["POST"]),
             Route("/logout", self._logout, methods=["POST"]),
+            *(() if self._editor is None else self._editor.routes()),
         ]
 
     def close(self) -> None:
@@ -118,6 +125,8 @@ class Page:
         return answer
 
     async def _index(self, request: Request) -> Response:
+        if self._editor is not None and self._editor.front is not None:
+            return RedirectResponse(f"{EDITOR}?{urlencode({'camera': self._editor.front})}", 303)
         return files.answered(request, "index.html")
 
     async def _file(self, request: Request) -> Response:
@@ -166,7 +175,7 @@ class Page:
         if (refusal := self._no_picture(camera)) is not None:
             return refusal
         self._viewers += 1
-        return Streamed(mjpeg(self.pictures.newest(camera)), MJPEG, self._viewer_left)
+        return Streamed(mjpeg(self.pictures.newest(_view(request))), MJPEG, self._viewer_left)
 
     async def _still(self, request: Request) -> Response:
         camera = request.path_params["camera"]
@@ -174,7 +183,7 @@ class Page:
             return refusal
         self._viewers += 1
         try:
-            jpeg = await self.pictures.still(camera)
+            jpeg = await self.pictures.still(_view(request))
         finally:
             self._viewer_left()
         if jpeg is None:
@@ -257,7 +266,8 @@ class Page:
         )
 
     def _facts(self) -> dict[str, Any]:
-        return state(self._about, self._told, self.board, self.pictures)
+        facts = state(self._about, self._told, self.board, self.pictures)
+        return facts | {"has_editor": self._editor is not None}
 
     def _state_text(self) -> str:
         """The state in one line, made once for all who look at about the same time."""
@@ -265,6 +275,13 @@ class Page:
         if now_s - self._text_s >= _FRESH_S:
             self._text, self._text_s = json.dumps(self._facts(), separators=(",", ":")), now_s
         return self._text
+
+
+def _view(request: Request) -> str:
+    """Which pictures are asked for: a camera's, or those without rules."""
+    camera: str = request.path_params["camera"]
+    is_plain = request.scope["path"].removesuffix(".jpg").endswith(f"/{camera}{PLAIN}")
+    return camera + PLAIN if is_plain else camera
 
 
 def _json(body: dict[str, Any]) -> Response:

@@ -17,6 +17,7 @@ from typing import Any
 from edge.web.bell import Bell, rung_within
 
 MOST_FPS = 10.0
+PLAIN = "/plain"  # after a camera's name: its pictures without rules, on which they are drawn
 STILL_S = 5.0  # how long a still may take
 _RATE_OF = 100  # frames over which a rate is taken
 _STALE_S = 3.0  # without a frame, after which the rate is 0
@@ -90,7 +91,8 @@ class Pictures:
 
     def forget(self, camera: str) -> None:
         """Forget a camera."""
-        self._slots.pop(camera, None)
+        for view in (camera, camera + PLAIN):
+            self._slots.pop(view, None)
 
     async def newest(self, camera: str) -> AsyncGenerator[bytes, None]:
         """JPEG pictures of a camera from now on, each newer than the one before."""

@@ -54,11 +54,10 @@ class Theirs:
         return int(found["frames"]), float(found["spent_s"])
 
     def counts(self) -> list[Counts]:
-        """In and out on each line, by the anchors that are its default and by the feet."""
-        found = self._all()
+        """In and out on each line, with its default anchors and with others."""
         return [
-            tuple((found[key][name][0], found[key][name][1]) for name in LINES)
-            for key in ("lines", "lines_at_feet")
+            tuple((found[name][0], found[name][1]) for name in LINES)
+            for found in self._all()["lines"]
         ]
 
     def tracks(self) -> BoxRows:

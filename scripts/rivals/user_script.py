@@ -27,6 +27,7 @@ from trackers import ByteTrackTracker
 
 MIN_SCORE = 0.25
 NMS_IOU = 0.7
+PERSON = 0  # the class that is counted
 PACKAGES = ("supervision", "trackers", "onnxruntime", "opencv-python", "numpy")
 
 
@@ -147,7 +148,7 @@ class Script:
         done = 0
         for _, frame in zip(range(most), self.frames, strict=False):
             detections = self.model(frame)
-            detections = self.tracker.update(detections)
+            detections = self.tracker.update(detections[detections.class_id == PERSON])
             for zone in self.zones.values():
                 zone.trigger(detections)
             self._note(detections)
@@ -162,15 +163,20 @@ class Script:
         return runs
 
     def result(self) -> dict[str, object]:
-        """Lines, also with their other anchor, the middle of the lower edge; and the tracks."""
-        feet = line_zones(self.lines, triggering_anchors=[sv.Position.BOTTOM_CENTER])
+        """Counts of the lines, and of lines with other settings on the same tracks; the tracks."""
+        feet = [sv.Position.BOTTOM_CENTER]
+        others = [
+            line_zones(self.lines, triggering_anchors=feet, minimum_crossing_threshold=frames)
+            for frames in (1, 3)
+        ]
         rows = []
         for number, detections in enumerate(self.followed, 1):
-            for zone in feet.values():
-                zone.trigger(detections)
+            for zones in others:
+                for zone in zones.values():
+                    zone.trigger(detections)
             for box, track_id in zip(detections.xyxy.tolist(), detections.tracker_id, strict=True):
                 rows.append([number, int(track_id) + 1, *box])
-        return {"lines": totals(self.zones), "lines_at_feet": totals(feet), "tracks": rows}
+        return {"lines": [totals(zones) for zones in (self.zones, *others)], "tracks": rows}
 
     def _note(self, detections: sv.Detections) -> None:
         known = detections.tracker_id >= 0

@@ -22,6 +22,7 @@ KEYS = {
     "versions",
     "pipeline_ms_per_frame",
     "bare_inference_ms_per_frame",
+    "frames_at_once",
     "fps",
     "ratio",
     "ratio_of_rounds",

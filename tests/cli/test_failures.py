@@ -190,9 +190,15 @@ def test_a_model_that_is_missing(edge, clip):
     refused(edge("run", clip, "--model", "nano"), 4, "nano: expected a file or one of person-veh")
 
 
-def test_a_provider_that_is_not_there(edge, clip, square_model):
-    result = edge("run", clip, "--model", square_model, "--provider", "tensorrt")
-    refused(result, 4, "expected provider tensorrt, got an onnxruntime that has .*cpu")
+def test_a_provider_that_is_not_there(edge, clip, square_model, caplog):
+    asked = ("run", clip, "--model", square_model, "--provider", "tensorrt", "--max-frames", 3)
+    had = r"an onnxruntime [0-9.]+ that has cpu; install edgecount\[gpu\]"
+    refused(edge(*asked, "--strict-provider"), 4, f"expected provider tensorrt, got {had}")
+    result = edge(*asked)
+    assert result.code == 0
+    assert re.search(f"square.onnx runs on cpu, not on tensorrt: {had}", caplog.text)
+    started = json.loads(result.out.splitlines()[0])
+    assert started["device"]["provider"] == "cpu"
 
 
 # Arguments and config: exit code 2

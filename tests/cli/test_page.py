@@ -73,6 +73,23 @@ def test_the_events_of_a_recording_are_the_same_with_a_page(
     assert shown.read_bytes() == plain.read_bytes()
 
 
+def test_rules_of_a_recording_are_edited_for_the_next_run(
+    edge_process, scene, square_model, tmp_path
+):
+    file = tmp_path / "site.yaml"
+    lines = "lines: {middle: {a: [0.5, 0], b: [0.5, 1]}}"
+    file.write_text(f"cameras: {{scene: {{source: {scene(frames=1200)}, {lines}}}}}\n")
+    common = ("--model", square_model, "--threads", 1, "--events", tmp_path / "e.jsonl")
+    process = edge_process("run", "--config", file, *common, "--web", "127.0.0.1:0")
+    address = address_in(process.stderr.readline)
+    assert json.loads(got(address, "api/state"))["has_editor"] is True
+    facts = json.loads(got(address, "api/edit?camera=scene"))
+    assert (facts["takes"], facts["reason"], facts["rules"][0]["name"]) == ("next", "", "middle")
+    process.send_signal(signal.SIGINT)
+    threading.Thread(target=process.communicate, daemon=True).start()
+    wait_for(lambda: process.poll() is not None, 60)
+
+
 def test_at_a_terminal_the_last_totals_stay_until_ctrl_c(scene, square_model, tmp_path):
     terminal, other = pty.openpty()
     command = ("run", scene(), "--model", square_model, "--line", MIDDLE, "--threads", 1)

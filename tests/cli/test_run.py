@@ -45,7 +45,7 @@ def test_events_on_standard_output_and_all_else_on_standard_error(edge, scene, s
     ]
     assert totals(result.out) == {"middle": (1, 1)}
     first, headline, *table = result.err.splitlines()
-    assert first == "model square.onnx on cpu"
+    assert first.startswith("model square.onnx on cpu, ")
     assert headline.startswith("scene: counted 60 frames, 5.9 s of video in ")
     assert "│ middle │ person │  1 │   1 │   0 │        │" in table
 

@@ -47,3 +47,22 @@ def test_the_golden_events_follow_the_schema_and_add_up():
 
 def test_the_recording_is_small():
     assert DETECTIONS.stat().st_size < 300_000
+
+
+def what_counts(path: Path) -> list[tuple[str, ...]]:
+    """Of each event what no rounding of another version of the runtime may change."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    places = [(line.get("rule", {}), line.get("object", {})) for line in lines]
+    return [
+        (line["type"], rule.get("id"), rule.get("direction"), of.get("track_id"))
+        for line, (rule, of) in zip(lines, places, strict=True)
+    ]
+
+
+def test_the_default_model_gives_them_on_any_version_of_its_runtime(edge, tmp_path, monkeypatch):
+    monkeypatch.chdir(HERE.parents[1])
+    path = tmp_path / "events.jsonl"
+    config = HERE / "people.yaml"
+    result = edge("run", "--config", config, "--max-frames", 200, "--events", path, "--quiet")
+    assert result.code == 0, result
+    assert what_counts(path) == what_counts(EVENTS)

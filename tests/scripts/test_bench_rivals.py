@@ -22,7 +22,7 @@ for request in sys.stdin:
     if what == "result":
         lines = {"left": [0, 0], "middle": [0, 1], "right": [1, 0]}
         tracks = [[1, 1, 0, 0, 16, 48]]
-        answer = {"lines": lines, "lines_at_feet": lines, "tracks": tracks}
+        answer = {"lines": [lines, lines], "tracks": tracks}
     else:
         done = min(left, int(numbers[0])) if what == "count" else int(numbers[0])
         left -= done if what == "count" else 0

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 import pytest
 from onnx import TensorProto
 
 from edge.errors import ModelError
+from edge.segment import opening
 from edge.segment import session as session_module
-from edge.segment.session import ModelFile, Session, runtime_version, usable_cpus, working_providers
+from edge.segment.providers import CpuSettings, ProviderSettings
+from edge.segment.session import ModelFile, Session, usable_cpus
 
 CELLS, PROTOTYPES = np.zeros((1, 8, 12)), np.zeros((1, 2, 16, 16))
 
@@ -136,55 +139,44 @@ def test_inputs_that_are_no_picture_are_told(save_fixed, options):
     assert "tensor(" in told
 
 
-# Providers.
+# Where it runs.
 
 
-def only_cpu() -> bool:
-    return not {"TensorrtExecutionProvider", "CUDAExecutionProvider"} & set(
-        onnxruntime.get_available_providers()
-    )
-
-
-@pytest.mark.skipif(not only_cpu(), reason="this onnxruntime has more than the CPU")
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize("provider", ["tensorrt", "cuda"])
-def test_a_provider_that_is_not_there_is_told_with_a_remedy(save_fixed, provider, strict):
+def test_what_runs_it_is_said(save_fixed):
     path = save_fixed([CELLS])
-    told = message(lambda: Session(path, provider, strict=strict))
-    assert told.startswith(f"{path}: expected provider {provider}, got an onnxruntime that has ")
-    assert "edgecount[gpu]" in told
-    assert "--provider auto" in told
-
-
-class Pretender:
-    """An onnxruntime that lists TensorRT and quietly runs on the CPU, as it does in real life."""
-
-    def __init__(self, content, options, providers):
-        self.asked = providers
-
-    def get_providers(self):
-        return ["CPUExecutionProvider"]
-
-
-def test_strict_refuses_a_quiet_change_of_provider(monkeypatch, save_fixed):
-    path = save_fixed([CELLS])
-    listed = ["TensorrtExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(session_module.ort, "get_available_providers", lambda: listed)
-    monkeypatch.setattr(session_module.ort, "InferenceSession", Pretender)
-    told = message(lambda: Session(path, "tensorrt", strict=True))
-    assert told.startswith(f"{path}: expected to run on tensorrt, got cpu")
-    assert working_providers(path) == {"tensorrt": told, "cpu": "works"}
-
-
-def test_auto_takes_what_is_there(save_fixed):
-    session = Session(save_fixed([CELLS]), "auto")
+    session = Session(path, "auto", threads=1)
     assert session.provider in ("tensorrt", "cuda", "openvino", "cpu")
-    assert Session(save_fixed([CELLS]), "cpu", strict=True).provider == "cpu"
+    assert Session(path, "cpu", threads=1, strict=True).described == "cpu, 1 thread"
+    assert Session(path, "cpu", threads=2).described == "cpu, 2 threads"
 
 
-def test_working_providers_really_work(save_fixed):
-    assert working_providers(save_fixed([CELLS]))["cpu"] == "works"
-    assert runtime_version() == onnxruntime.__version__
+@pytest.mark.parametrize(
+    ("provider", "placement", "expected"),
+    [
+        ("cuda", {"cuda": 600, "cpu": 16}, "cuda, 600 of 616 nodes, 16 on cpu"),
+        ("tensorrt", {"tensorrt": 1}, "tensorrt"),
+        ("openvino", {}, "openvino, 3 threads"),
+    ],
+)
+def test_nodes_elsewhere_are_said(monkeypatch, save_fixed, provider, placement, expected):
+    def pretended(content, wanted, threads, strict, settings):
+        found = opening.opened(content, "cpu", threads, strict, settings)
+        return replace(found, provider=provider, placement=placement)
+
+    monkeypatch.setattr(session_module, "opened", pretended)
+    assert Session(save_fixed([CELLS]), threads=3).described == expected
+
+
+@pytest.mark.parametrize(("threads", "asked", "at_once"), [(4, 1, 1), (4, None, 4), (3, 2, 2)])
+def test_runs_at_once_give_the_same(save_fixed, threads, asked, at_once):
+    cells = np.random.default_rng(0).random((1, 8, 12), np.float32)
+    settings = ProviderSettings(cpu=CpuSettings(at_once=asked))
+    session = Session(save_fixed([cells]), "cpu", threads, settings=settings)
+    assert (session.threads, session.at_once) == (threads, at_once)
+    x = np.ones((1, 3, 64, 64), np.float32)
+    with ThreadPoolExecutor(at_once) as workers:
+        for (found,) in workers.map(session.run, [x] * 20):
+            np.testing.assert_array_equal(found, cells)
 
 
 # Threads.

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import Browser
+from browser import CONTRASTS, Browser
 from live import RtspServer
 from running import Running
 
@@ -186,38 +186,6 @@ def test_keyboard_and_colours(camera, browser, tmp_path):
             assert ("", role) not in {(name, role) for role, name in named}, role
         live = page.value("document.querySelectorAll('[aria-live=polite], [role=status]').length")
         assert live == 2
-
-
-# Every text on the page with less than 4.5 : 1 (3 : 1 if it is large) against its ground.
-CONTRASTS = """(() => {
-  const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
-  const lightness = (rgb) => {
-    const [r, g, b] = rgb.map((v) => v / 255).map((v) =>
-      v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = numbers(getComputedStyle(e).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour.slice(0, 3);
-    }
-    return [255, 255, 255];
-  };
-  const poor = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !element.checkVisibility()) continue;
-    if (element.closest('.unseen, .skip, noscript, .changed')) continue;
-    const style = getComputedStyle(element);
-    const ink = numbers(element.namespaceURI.endsWith('svg') ? style.fill : style.color);
-    const [a, b] = [lightness(ink), lightness(ground(element))].sort((x, y) => y - x);
-    const size = parseFloat(style.fontSize);
-    const least = size >= 24 || (size >= 18.6 && style.fontWeight >= 700) ? 3 : 4.5;
-    if ((a + 0.05) / (b + 0.05) < least) poor.push(walker.currentNode.textContent);
-  }
-  return poor;
-})()"""
 
 
 def answers(port: int) -> bool:

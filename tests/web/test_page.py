@@ -88,7 +88,8 @@ def test_every_file_of_the_page_is_served_with_its_type_and_nothing_else():
         listed = {p.name for p in files.FOLDER.iterdir()}
         assert listed == set(files.TYPES)
         for name, kind in files.TYPES.items():
-            path = {"index.html": "/", "login.html": ""}.get(name, f"/static/{name}")
+            pages = {"index.html": "/", "login.html": "", "edit.html": ""}
+            path = pages.get(name, f"/static/{name}")
             if not path:
                 continue
             answer = served.client.get(path)

@@ -3,6 +3,7 @@
 import { card } from "./camera.js";
 import { byId, make, write } from "./dom.js";
 import { forget, happened } from "./happenings.js";
+import { themeButton } from "./themes.js";
 import { now } from "./words.js";
 
 const STREAMS = 3; // browsers allow six connections to a host, over all tabs
@@ -54,7 +55,7 @@ function show(state) {
   }
   for (const camera of state.cameras) {
     if (!cards.has(camera.name)) {
-      const made = card(camera.name);
+      const made = card(camera.name, state.has_editor);
       cards.set(camera.name, made);
       byId("cameras").append(made.element);
       sight.observe(made.element);
@@ -156,17 +157,6 @@ setInterval(() => {
   spoken = text;
 }, SPEAK_MS);
 
-const themes = ["auto", "light", "dark"];
-const theme = () => document.documentElement.dataset.theme || "auto";
-const showTheme = () => write(byId("theme"), `Theme: ${theme()}`);
-byId("theme").addEventListener("click", () => {
-  const next = themes[(themes.indexOf(theme()) + 1) % themes.length];
-  if (next === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = next;
-  try { localStorage.setItem("edgecount-theme", next); } catch { /* not kept */ }
-  showTheme();
-});
-
 byId("leave").addEventListener("click", async () => {
   const { csrf } = await (await fetch("/api/session")).json();
   await fetch("/logout", { method: "POST", headers: { "X-CSRF-Token": csrf } });
@@ -180,6 +170,6 @@ async function mayLeave() {
   } catch { /* begin() says that nobody answers */ }
 }
 
-showTheme();
+themeButton(byId("theme"));
 begin();
 mayLeave();

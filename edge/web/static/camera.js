@@ -7,8 +7,11 @@ import { condition, number } from "./words.js";
 
 const AGAIN_MS = 3000;
 
-/** The card of a camera; `show(camera)` brings it up to date, `watch(how)` switches its picture. */
-export function card(name) {
+/**
+ * The card of a camera; `show(camera)` brings it up to date, `watch(how)` switches its picture.
+ * `hasEditor`: whether a link leads to the editor of its rules.
+ */
+export function card(name, hasEditor) {
   const state = make("span", { class: "pill" });
   const facts = make("span", { class: "muted small facts" });
   const tiles = make("div", { class: "tiles" });
@@ -17,8 +20,9 @@ export function card(name) {
   const figure = make("figure", { class: "picture" }, image, missing);
   const graph = chart(name);
   const title = make("h2", {}, name);
+  const link = make("a", { class: "button", href: `/edit?camera=${encodeURIComponent(name)}`, "aria-label": `Edit rules of ${name}` }, "Edit rules");
   const element = make("section", { class: "card camera", "aria-label": `Camera ${name}`, "data-camera": name },
-    make("div", { class: "head" }, title, state, facts), tiles,
+    make("div", { class: "head" }, title, state, facts, hasEditor ? link : null), tiles,
     make("div", { class: "side" }, figure, graph.element));
   const rules = new Map();
   let how = "off", kind = "", timer = 0;

@@ -1,0 +1,236 @@
+"""Opening a model where it is asked for; what is not on this machine is played by `Pretender`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+from edge.errors import ModelError
+from edge.segment import opening
+from edge.segment.gpu import Gpu
+from edge.segment.libraries import Missing
+from edge.segment.opening import (
+    Content,
+    linked_libraries,
+    missing_libraries,
+    opened,
+    runtime_version,
+    working_providers,
+)
+from edge.segment.probe import PROBE
+from edge.segment.providers import (
+    PROVIDERS,
+    CpuSettings,
+    ProviderSettings,
+    TensorRTSettings,
+)
+
+MODEL = Content(Path("m.onnx"), PROBE)
+REAL = onnxruntime.InferenceSession
+H100 = Gpu("NVIDIA H100", "9.0", "13.0")
+
+
+@dataclass
+class Pretender:
+    """An onnxruntime with more providers than the real one, whose sessions run on the CPU."""
+
+    active: str = "cpu"  # the provider that its sessions say they have
+    nodes: dict[str, int] = field(default_factory=dict)  # a provider; empty: this one cannot tell
+    says: str = ""  # on standard error, past Python
+    error: str = ""
+    asked: list[list[tuple[str, dict[str, str]]]] = field(default_factory=list)
+
+    def __call__(self, content, options, providers, enable_fallback):
+        assert enable_fallback == 0
+        self.asked.append(providers)
+        if providers[0][0] == PROVIDERS["cpu"]:
+            return REAL(content, options, providers=["CPUExecutionProvider"])
+        if self.error:
+            raise RuntimeError(self.error)
+        if self.says:
+            os.write(2, self.says.encode())
+        return _Session(content, self)
+
+
+class _Session:
+    def __init__(self, content, played):
+        self._real = REAL(content, providers=["CPUExecutionProvider"])
+        self._played = played
+        self.run, self.get_inputs = self._real.run, self._real.get_inputs
+        if played.nodes:
+            self.get_provider_graph_assignment_info = self._parts
+
+    def get_providers(self):
+        return list(dict.fromkeys([PROVIDERS[self._played.active], PROVIDERS["cpu"]]))
+
+    def _parts(self):
+        return [_Part(PROVIDERS[name], n) for name, n in self._played.nodes.items()]
+
+
+class _Part:
+    def __init__(self, name, nodes):
+        self.ep_name = name
+        self.get_nodes: Callable[[], range] = lambda: range(nodes)
+
+
+@pytest.fixture
+def pretend(monkeypatch, tmp_path):
+    """Put a Pretender in onnxruntime's place, with a GPU and all its libraries."""
+
+    def put(name: str, played: Pretender) -> Pretender:
+        listed = [PROVIDERS[name], PROVIDERS["cpu"]]
+        if name == "tensorrt":
+            listed.insert(1, PROVIDERS["cuda"])
+        monkeypatch.setattr(opening.ort, "get_available_providers", lambda: listed)
+        monkeypatch.setattr(opening.ort, "InferenceSession", played)
+        monkeypatch.setattr(opening, "missing_libraries", lambda name: [])
+        monkeypatch.setattr(opening.gpu, "gpus", lambda: [H100])
+        monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path / "cache"))
+        return played
+
+    return put
+
+
+def refusal(name: str, settings: ProviderSettings | None = None) -> str:
+    with pytest.raises(ModelError) as told:
+        opened(MODEL, name, 1, strict=True, settings=settings or ProviderSettings())
+    assert "\n" not in str(told.value)
+    return str(told.value)
+
+
+def test_the_cpu_is_always_there():
+    found = opened(MODEL, "cpu", 3, strict=True, settings=ProviderSettings())
+    assert (found.provider, found.at_once) == ("cpu", 1)
+    # Versions before 1.23 do not tell.
+    assert found.placement in ({}, {"cpu": 1})
+    many = ProviderSettings(cpu=CpuSettings(at_once=None))
+    assert opened(MODEL, "auto", 3, strict=False, settings=many).at_once in (1, 3)
+    assert len(MODEL.sha256) == 64
+
+
+def test_what_works_here_really_runs(pretend):
+    assert working_providers(ProviderSettings())["cpu"] == ""
+    pretend("openvino", Pretender())
+    report = working_providers(ProviderSettings())
+    assert report["cpu"] == ""
+    assert "left it out" in report["openvino"]
+    pretend("openvino", Pretender("openvino", {"openvino": 1}))
+    assert working_providers(ProviderSettings()) == {"openvino": "", "cpu": ""}
+    assert runtime_version() == onnxruntime.__version__
+
+
+def test_a_provider_that_takes_part_is_taken(pretend):
+    pretend("openvino", Pretender("openvino", {"openvino": 5, "cpu": 9}))
+    found = opened(MODEL, "auto", 2, strict=True, settings=ProviderSettings())
+    assert (found.provider, found.at_once) == ("openvino", 1)
+    assert found.placement == {"cpu": 9, "openvino": 5}
+
+
+def test_a_quiet_fall_back_is_refused_with_what_onnxruntime_said(pretend):
+    line = (
+        "\x1b[1;31m2026-01-01 00:00:00.0 [E:onnxruntime:Default, p.cc:1 F] /src/p.cc:2 "
+        "Provider& F() Failed to load libopenvino.so.2500: cannot open shared object file\x1b[m\n"
+    )
+    pretend("openvino", Pretender(says=line))
+    assert refusal("openvino") == (
+        "m.onnx: expected to run on openvino, got Failed to load libopenvino.so.2500: cannot open "
+        "shared object file"
+    )
+
+
+def test_a_fall_back_is_told_once(pretend, caplog):
+    pretend("openvino", Pretender(error="no such device"))
+    with caplog.at_level(logging.WARNING):
+        found = opened(MODEL, "auto", 1, strict=False, settings=ProviderSettings())
+    assert found.provider == "cpu"
+    assert [r.getMessage() for r in caplog.records] == [
+        "m.onnx runs on cpu, not on openvino: no such device"
+    ]
+
+
+def test_a_provider_without_nodes_is_none(pretend):
+    pretend("openvino", Pretender("openvino", {"cpu": 7}))
+    assert refusal("openvino").endswith("got none of the model's 7 nodes runs there")
+
+
+def test_missing_libraries_are_named(pretend, monkeypatch):
+    pretend("cuda", Pretender("cuda"))
+    gone = [
+        Missing("libcudnn.so.9", "libcudnn.so.9 is missing", "install cuDNN"),
+        Missing("libcublas.so.13", "libcublas.so.13 is missing", "install CUDA"),
+    ]
+    monkeypatch.setattr(opening, "missing_libraries", lambda name: gone)
+    assert refusal("cuda") == (
+        "m.onnx: expected to run on cuda, got libcudnn.so.9, libcublas.so.13 missing; "
+        "install cuDNN; install CUDA"
+    )
+
+
+def test_no_driver_is_told(pretend, monkeypatch):
+    pretend("cuda", Pretender("cuda"))
+
+    def none():
+        raise ModelError("GPU: expected NVIDIA's driver, got libcuda.so.1: cannot open")
+
+    monkeypatch.setattr(opening.gpu, "gpus", none)
+    told = refusal("cuda")
+    assert "got libcuda.so.1: cannot open; install NVIDIA's driver" in told
+
+
+def test_a_gpu_that_is_not_there_is_told(pretend):
+    pretend("cuda", Pretender("cuda"))
+    told = refusal("cuda", ProviderSettings(gpu=1))
+    assert told.endswith("got no GPU 1: the driver has 1; see model.gpu")
+
+
+def test_cuda_gets_its_options(pretend):
+    played = pretend("cuda", Pretender("cuda"))
+    found = opened(MODEL, "cuda", 1, strict=True, settings=ProviderSettings())
+    assert found.provider == "cuda"
+    assert found.placement == {}
+    [[(name, options)]] = played.asked
+    assert name == PROVIDERS["cuda"]
+    assert options["arena_extend_strategy"] == "kSameAsRequested"
+
+
+def test_an_engine_is_kept_in_a_folder_of_its_own(pretend, tmp_path):
+    played = pretend("tensorrt", Pretender("tensorrt"))
+    opened(MODEL, "auto", 1, strict=True, settings=ProviderSettings())
+    tensorrt, cuda, cpu = played.asked[-1]
+    assert [tensorrt[0], cuda[0], cpu[0]] == [PROVIDERS[n] for n in ("tensorrt", "cuda", "cpu")]
+    folder = Path(tensorrt[1]["trt_engine_cache_path"])
+    assert folder.is_relative_to(tmp_path / "cache/tensorrt")
+    assert folder.name.startswith(f"{MODEL.sha256[:16]}-1x3x8x8-fp16-ort{runtime_version()}")
+    assert "NVIDIA_H100" in folder.name
+    assert folder.is_dir()
+    other = ProviderSettings(tensorrt=TensorRTSettings(fp16=False, cache=str(tmp_path / "own")))
+    opened(MODEL, "tensorrt", 1, strict=True, settings=other)
+    again = Path(played.asked[-1][0][1]["trt_engine_cache_path"])
+    assert again.parent == tmp_path / "own"
+    assert "-fp32-" in again.name
+
+
+def test_a_cache_that_cannot_be_written_is_told(pretend, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    played = pretend("tensorrt", Pretender("tensorrt"))
+    settings = ProviderSettings(tensorrt=TensorRTSettings(cache=str(tmp_path / "file")))
+    opened(MODEL, "tensorrt", 1, strict=True, settings=settings)
+    assert "built at every start; set model.tensorrt.cache" in caplog.text
+    assert "trt_engine_cache_path" not in played.asked[-1][0][1]
+
+
+def test_libraries_of_a_provider_that_is_built_in():
+    assert linked_libraries("cpu") == ()
+    assert missing_libraries("cpu") == []
+
+
+def test_nothing_works(pretend):
+    pretend("openvino", Pretender())
+    with pytest.raises(ModelError, match=r"^x.onnx: expected an ONNX model that runs on CPU"):
+        opened(Content(Path("x.onnx"), b""), "auto", 1, False, ProviderSettings())

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.segment import providers
+from edge.segment.providers import (
+    PROVIDERS,
+    CpuSettings,
+    CudaSettings,
+    OpenVinoSettings,
+    ProviderSettings,
+    TensorRTSettings,
+    attempts,
+    profile,
+    runs_at_once,
+    short_name,
+)
+
+CPU, CUDA, TENSORRT = (PROVIDERS[name] for name in ("cpu", "cuda", "tensorrt"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "listed", "expected"),
+    [
+        ("auto", [TENSORRT, CUDA, CPU], ["tensorrt", "cuda", "cpu"]),
+        ("auto", [CPU], ["cpu"]),
+        ("auto", ["AzureExecutionProvider", CPU], ["cpu"]),
+        ("tensorrt", [CUDA, CPU], ["tensorrt", "cuda", "cpu"]),
+        ("cuda", [TENSORRT, CUDA, CPU], ["cuda", "cpu"]),
+        ("openvino", [CPU], ["openvino", "cpu"]),
+        ("cpu", [TENSORRT, CUDA, CPU], ["cpu"]),
+    ],
+)
+def test_what_is_tried_in_turn(wanted, listed, expected):
+    assert attempts(wanted, listed, strict=False) == expected
+    assert attempts(wanted, listed, strict=True) == expected[:1]
+
+
+@given(st.integers(1, 256), st.integers(0, 1 << 30), st.none() | st.integers(-1, 300))
+def test_each_run_has_a_thread(threads, size, asked):
+    runs = runs_at_once(CpuSettings(at_once=asked), threads, size)
+    assert 1 <= runs <= threads
+    if asked is not None and 1 <= asked <= threads:
+        assert runs == asked
+
+
+def test_a_name_that_is_not_known_is_shortened():
+    assert [short_name(full) for full in PROVIDERS.values()] == list(PROVIDERS)
+    assert short_name("NnapiExecutionProvider") == "nnapi"
+
+
+def test_what_is_not_built_in_is_told_with_a_remedy():
+    told = providers.not_built_in("cuda", "1.32.0", ["AzureExecutionProvider", CPU])
+    assert told.startswith("an onnxruntime 1.32.0 that has cpu; install edgecount[gpu]")
+
+
+def test_options_of_cuda():
+    assert "gpu_mem_limit" not in providers.cuda(ProviderSettings())
+    settings = ProviderSettings(
+        gpu=1, cuda=CudaSettings(512, "exhaustive", {"do_copy_in_default_stream": "0"})
+    )
+    assert providers.cuda(settings) == {
+        "device_id": "1",
+        "arena_extend_strategy": "kSameAsRequested",
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "gpu_mem_limit": str(512 << 20),
+        "do_copy_in_default_stream": "0",
+    }
+
+
+def test_options_of_openvino():
+    assert providers.openvino(ProviderSettings(), 3) == {
+        "device_type": "CPU",
+        "num_of_threads": "3",
+    }
+    settings = ProviderSettings(openvino=OpenVinoSettings("GPU", {"cache_dir": "c"}))
+    assert providers.openvino(settings, 3) == {"device_type": "GPU", "cache_dir": "c"}
+
+
+def test_options_of_tensorrt():
+    fixed = profile((1, 3, 384, 640), {}, ProviderSettings())
+    options = providers.tensorrt(ProviderSettings(), "images", fixed)
+    assert options["trt_fp16_enable"] == options["trt_layer_norm_fp32_fallback"] == "True"
+    assert options["trt_max_workspace_size"] == str(1 << 30)
+    assert not any("profile" in name for name in options)
+    exact = ProviderSettings(
+        tensorrt=TensorRTSettings(
+            fp16=False, workspace_mb=256, options={"trt_builder_optimization_level": "0"}
+        ),
+        longest_px=640,
+    )
+    free = profile((1, 3, None, None), {}, exact)
+    options = providers.tensorrt(exact, "images", free)
+    assert options["trt_fp16_enable"] == "False"
+    assert options["trt_max_workspace_size"] == str(256 << 20)
+    assert options["trt_builder_optimization_level"] == "0"
+    assert options["trt_profile_min_shapes"] == "images:1x3x160x160"
+    assert options["trt_profile_opt_shapes"] == "images:1x3x384x640"
+    assert options["trt_profile_max_shapes"] == "images:1x3x640x640"
+    assert all(isinstance(value, str) for value in options.values())
+
+
+@pytest.mark.parametrize(
+    ("shape", "metadata", "settings", "expected"),
+    [
+        ((1, 3, 64, 96), {}, ProviderSettings(longest_px=640), "1x3x64x96"),
+        ((3, 64, 96), {}, ProviderSettings(), "3x64x96"),
+        ((1, 3, None, None), {}, ProviderSettings(), None),
+        (
+            (1, 3, None, None),
+            {"imgsz": "[416, 416]", "stride": "32"},
+            ProviderSettings(),
+            "1x3x128x128_1x3x256x416_1x3x416x416",
+        ),
+        (
+            (None, 3, 64, 96),
+            {},
+            ProviderSettings(batch=4),
+            "1x3x64x96_1x3x64x96_4x3x64x96",
+        ),
+        # The picture with which a model is first tried must fit in, too.
+        (
+            (1, 3, None, None),
+            {},
+            ProviderSettings(longest_px=160),
+            "1x3x64x64_1x3x96x160_1x3x256x256",
+        ),
+        (
+            (1, 3, None, None),
+            {},
+            ProviderSettings(
+                tensorrt=TensorRTSettings(min_hw=(256, 256), best_hw=(384, 640), max_hw=(640, 640))
+            ),
+            "1x3x256x256_1x3x384x640_1x3x640x640",
+        ),
+    ],
+)
+def test_the_shapes_an_engine_is_built_for(shape, metadata, settings, expected):
+    found = profile(shape, metadata, settings)
+    assert (found.text if found else None) == expected
+
+
+@given(st.integers(1, 128).map(lambda k: 32 * k), st.integers(1, 8))
+def test_every_letterboxed_size_fits_the_profile(longest_px, batch):
+    found = profile((None, 3, None, None), {}, ProviderSettings(longest_px=longest_px, batch=batch))
+    assert found is not None
+    for low, usual, high in zip(found.least, found.best, found.most, strict=True):
+        assert low <= usual <= high
+    assert found.most[0] == batch
+    assert found.most[2] >= max(longest_px, providers.FIRST_PX)
