@@ -28,7 +28,7 @@ from edge.cli.options import (
     ThreadsOption,
     combined,
 )
-from edge.cli.report import console
+from edge.cli.terminal import console
 from edge.config import Config, with_model
 from edge.errors import ConfigError
 from edge.segment import Prepared, Segmenter, Session

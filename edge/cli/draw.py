@@ -17,7 +17,7 @@ from edge.cli.options import (
     combined,
 )
 from edge.cli.redact import hidden
-from edge.cli.report import console
+from edge.cli.terminal import console
 from edge.config import Config, load_located, with_listen, with_model
 from edge.config.replace import replace_checked
 from edge.errors import ConfigError

@@ -16,7 +16,7 @@ from edge import build
 from edge.cli.editing import Editable
 from edge.cli.page import LivePage, rules_of
 from edge.cli.recorded import stop_on_signal
-from edge.cli.report import console, warn
+from edge.cli.terminal import console, warn
 from edge.config import Camera, Config
 from edge.errors import ModelError
 from edge.recent import without_masks

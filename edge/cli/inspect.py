@@ -15,7 +15,7 @@ from edge import build
 from edge.cli.eval_pictures import model_setting
 from edge.cli.inspect_output import Inspected, facts_table, write_files
 from edge.cli.options import InputSizeOption, ModelOption, ProviderOption, ThreadsOption
-from edge.cli.report import console
+from edge.cli.terminal import console
 from edge.errors import ConfigError, SourceError
 from edge.evaluate import coco
 from edge.evaluate.agreement import agreement

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from edge import build, pipeline
 from edge.cli.live import FINISH_S, close_ledger, journal_path
 from edge.cli.logs import start_logging
-from edge.cli.report import ProgressOutput, console, totals_table, warn
+from edge.cli.terminal import ProgressOutput, console, totals_table, warn
 from edge.config import Config, tracks_rev
 from edge.delivery import Sink
 from edge.errors import ConfigError

@@ -24,7 +24,7 @@ from edge.cli.options import (
     combined,
 )
 from edge.cli.recorded import check_not_overwritten, stop_on_signal, warnings
-from edge.cli.report import ProgressOutput, console, totals_table, warn
+from edge.cli.terminal import ProgressOutput, console, totals_table, warn
 from edge.config import Camera, Config, load
 from edge.errors import ConfigError, SinkError
 from edge.outputs import EventsOutput, Output, lines_to
