@@ -34,6 +34,7 @@ from edge.types import F64
 
 # Detectors flip between these on one object; a track may change class within its group.
 CLASS_GROUPS = (("car", "truck", "bus", "van", "vehicle"), ("bicycle", "motorcycle"))
+PEOPLE = ("person", "pedestrian", "child", "rider")
 LIVING = ("person", "pedestrian", "child", "rider", "dog", "cat", "horse", "bird", "cow", "sheep")
 
 
@@ -73,7 +74,7 @@ def configured_segmenter(config: Config) -> Segmenter:
         ConfigError: its file of class names is none.
         ModelError: it cannot be found, read or run.
     """
-    m = config.model
+    m, names = config.model, config.model.class_names
     return segmenter(
         model=m.name,
         provider=m.provider,
@@ -84,7 +85,7 @@ def configured_segmenter(config: Config) -> Segmenter:
         strict_provider=m.strict_provider,
         settings=provider_settings(config),
         family=m.family,
-        class_names=class_names_in(Path(m.class_names)) if m.class_names else None,
+        class_names=class_names_in(Path(names)) if isinstance(names, str) else names,
     )
 
 
@@ -103,6 +104,11 @@ def provider_settings(config: Config) -> ProviderSettings:
         longest_px=m.input_size,
         batch=m.batch,
     )
+
+
+def people(class_names: Sequence[str]) -> frozenset[int]:
+    """The classes that are people, whom pictures may have to hide."""
+    return frozenset(k for k, name in enumerate(class_names) if name in PEOPLE)
 
 
 def tracker(config: Config, camera: str, class_names: Sequence[str]) -> Tracker:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from edge.count.line import LineCounter
 from edge.count.zone import ZoneCounter
 from edge.draw import LineOverlay, Overlay, Trails, ZoneOverlay, draw
 from edge.events import Encoder, Window, Windows, dumps
+from edge.mosaic import without_people
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.video import VideoSink
 from edge.types import CountEvent, Notice, Stamp, Step
@@ -159,9 +160,14 @@ class VideoOutput:
     """Draws each step and writes it to a video."""
 
     def __init__(
-        self, sink: VideoSink, class_names: tuple[str, ...], counters: list[Counter]
+        self,
+        sink: VideoSink,
+        class_names: tuple[str, ...],
+        counters: list[Counter],
+        hidden: Collection[int] = (),
     ) -> None:
-        """Keep what is drawn with every picture."""
+        """Keep what is drawn with every picture; a mosaic hides the classes in `hidden`."""
+        self._hidden = hidden
         self._sink = sink
         self._class_names = class_names
         self._counters = counters
@@ -176,7 +182,9 @@ class VideoOutput:
         """
         if step.image is None:
             return
-        now_s = step.stamp.media_s
+        image, now_s = step.image, step.stamp.media_s
+        if self._hidden:
+            image = without_people(image, step.instances, self._hidden)
         for event in step.events:
             self._crossed_s[event.rule_id] = now_s
         overlay = Overlay(
@@ -190,7 +198,7 @@ class VideoOutput:
             tails=self._trails.update(step.stamp, step.tracks),
             text=f"{now_s:.1f} s",
         )
-        self._sink.write(draw(step.image, step.instances, step.tracks, overlay), now_s)
+        self._sink.write(draw(image, step.instances, step.tracks, overlay), now_s)
 
     def _line(self, counter: LineCounter, now_s: float) -> LineOverlay:
         totals = counter.totals

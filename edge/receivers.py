@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge.build import people
 from edge.config import Config, FileSink, MqttSink, StdoutSink
 from edge.delivery import Sink
 from edge.sinks.evidence import EvidenceFolder
@@ -14,7 +15,6 @@ from edge.sinks.rotating import RotatingFile
 from edge.sinks.stdout import StandardOutput
 from edge.types import Step
 
-PEOPLE = ("person", "pedestrian", "child", "rider")
 WITH_EVIDENCE = ("line_crossed", "zone_entered", "zone_dwell")
 DAY_S = 86_400.0
 Evidence = Callable[[Mapping[str, Any], Step], str | None]
@@ -83,7 +83,7 @@ def evidence(config: Config, class_names: Sequence[str]) -> tuple[EvidenceFolder
     folder = EvidenceFolder(
         Path(section.folder), section.keep_days * DAY_S, round(section.max_mb * 1e6), section.blur
     )
-    people = frozenset(k for k, name in enumerate(class_names) if name in PEOPLE)
+    hidden = people(class_names)
 
     def keep(event: Mapping[str, Any], step: Step) -> str | None:
         if event["type"] not in WITH_EVIDENCE or step.image is None:
@@ -91,7 +91,7 @@ def evidence(config: Config, class_names: Sequence[str]) -> tuple[EvidenceFolder
         day = str(event["time"].get("utc", "recorded"))[:10]
         x1, y1, x2, y2 = event["object"]["bbox"]
         return folder.save(
-            event["event_id"], day, step.image, (x1, y1, x2, y2), step.instances, people
+            event["event_id"], day, step.image, (x1, y1, x2, y2), step.instances, hidden
         )
 
     return folder, keep

@@ -48,6 +48,7 @@ class Site:
         wake: threading.Event,
         outputs: Outputs | None = None,
         evidence: Evidence | None = None,
+        tap: Callable[[Send], Send] | None = None,
     ) -> None:
         """Begin without cameras.
 
@@ -57,6 +58,7 @@ class Site:
             wake: set when a camera has something new.
             outputs: what else a session writes, from camera, session, width and height.
             evidence: keeps a picture of an event and says where.
+            tap: what else listens to the events, wrapped around what sends them.
         """
         self.lanes: list[Lane] = []
         self.config = Config()
@@ -65,6 +67,7 @@ class Site:
         self._wake = wake
         self._outputs = outputs
         self._evidence = evidence
+        self._tap = tap
         self._saved_s = time.monotonic()
         self._unopened: list[str] = []  # cameras whose books could not be opened yet
         # told the camera and each event, once it is on its way
@@ -204,6 +207,9 @@ class Site:
         self.lanes.append(Lane(name, feed, stream.session, self._beginning(name), events))
 
     def _telling(self, name: str, send: Send) -> Send:
+        if self._tap is not None:
+            send = self._tap(send)
+
         def sent(event: dict[str, Any]) -> None:
             send(event)
             if event["type"] == "count_snapshot":  # after a kill, this window must not end again

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple
 
 import cv2
 
 from edge.draw import FLASH_S, LineOverlay, Overlay, Trails, ZoneOverlay, draw
+from edge.mosaic import without_people
 from edge.types import Stamp, Step
 from edge.web.board import Board, Rule
 from edge.web.pictures import PLAIN, Pictures
@@ -48,14 +49,22 @@ class View:
 class Painter:
     """Draws scenes, with the totals that the page shows. For one thread."""
 
-    def __init__(self, rules: Rules, board: Board, class_names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        board: Board,
+        class_names: Sequence[str],
+        hidden: Collection[int] = (),
+    ) -> None:
         """Keep what is drawn with every picture.
 
         Args:
             rules: of each camera, as they are now.
             board: knows the totals.
             class_names: of the model.
+            hidden: classes that a mosaic hides.
         """
+        self._hidden = hidden
         self._rules = rules
         self._board = board
         self._class_names = class_names
@@ -97,7 +106,10 @@ class Painter:
             tails=trails.update(step.stamp, step.tracks),
             text=_clock(step.stamp),
         )
-        picture = draw(step.image, step.instances, step.tracks, overlay)
+        image = step.image
+        if self._hidden:
+            image = without_people(image, step.instances, self._hidden)
+        picture = draw(image, step.instances, step.tracks, overlay)
         scale = min(1.0, LONGEST_PX / max(width, height))
         size = round(width * scale), round(height * scale)
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # as it is, for its size

@@ -10,6 +10,13 @@ from edge.config import Config, Tracker, config_rev, geometry_hash
 from edge.count.line import LineCounter
 from edge.count.zone import ZoneCounter
 from edge.errors import ConfigError, ModelError
+from edge.segment.providers import (
+    CpuSettings,
+    CudaSettings,
+    OpenVinoSettings,
+    ProviderSettings,
+    TensorRTSettings,
+)
 from edge.sources import open_source
 from edge.track.settings import TrackerSettings
 from edge.types import Stamp
@@ -45,6 +52,49 @@ def test_the_config_chooses_the_model_and_its_settings(square_model):
     model |= {"name": str(square_model), "input_size": 640}
     with pytest.raises(ModelError, match="expected its fixed input size 64, got 640"):
         build.configured_segmenter(Config.model_validate({"model": model}))
+
+
+@pytest.mark.parametrize("names", [["cat"], "names.txt"])
+def test_class_names_of_the_config_win(square_model, tmp_path, names):
+    if isinstance(names, str):
+        (tmp_path / names).write_text("cat\n")
+        names = str(tmp_path / names)
+    model = {"name": str(square_model), "provider": "cpu", "threads": 1, "class_names": names}
+    segmenter = build.configured_segmenter(Config.model_validate({"model": model}))
+    assert segmenter.class_names == ("cat",)
+
+
+def test_every_option_of_a_provider_reaches_it():
+    given = {
+        "gpu": 1,
+        "batch": 4,
+        "input_size": 320,
+        "cpu": {"at_once": 2, "arena": False, "memory_pattern": True, "spinning": True},
+        "cuda": {"memory_mb": 64, "conv_search": "default", "options": {"a": "b"}},
+        "tensorrt": {
+            "fp16": False,
+            "workspace_mb": 32,
+            "optimization_level": 1,
+            "cache": "engines",
+            "min_size": [64, 96],
+            "best_size": [96, 128],
+            "max_size": [128, 160],
+            "options": {"c": "d"},
+        },
+        "openvino": {"device": "GPU", "options": {"e": "f"}},
+    }
+    settings = build.provider_settings(Config.model_validate({"model": given}))
+    assert settings == ProviderSettings(
+        gpu=1,
+        cpu=CpuSettings(arena=False, memory_pattern=True, spinning=True, at_once=2),
+        cuda=CudaSettings(64, "default", {"a": "b"}),
+        tensorrt=TensorRTSettings(
+            False, 32, 1, "engines", (64, 96), (96, 128), (128, 160), {"c": "d"}
+        ),
+        openvino=OpenVinoSettings("GPU", {"e": "f"}),
+        longest_px=320,
+        batch=4,
+    )
 
 
 def test_every_tracker_setting_of_the_config_reaches_the_tracker():

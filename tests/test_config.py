@@ -80,8 +80,8 @@ ERRORS = [
     (
         "nothing like it",
         "colour: red\n",
-        ":1: unknown key 'colour', expected device_id, snapshot_every_s, cameras, model, "
-        "tracker, counting, journal, sinks, evidence, web or log",
+        ":1: unknown key 'colour', expected device_id, blur_people, snapshot_every_s, "
+        "cameras, model, tracker, counting, journal, sinks, evidence, web or log",
     ),
     (
         "camera called like a section",
@@ -142,6 +142,16 @@ ERRORS = [
         "unknown choice",
         "model:\n  provider: gpu\n",
         ":2: model.provider: expected 'auto', 'tensorrt', 'cuda', 'openvino' or 'cpu', got 'gpu'",
+    ),
+    (
+        "class names",
+        "model:\n  class_names: []\n",
+        ":2: model.class_names: expected a file of class names, or a list of them, got []",
+    ),
+    (
+        "typo in a provider",
+        "model:\n  cuda:\n    memory: 512\n",
+        ":3: model.cuda: unknown key 'memory', did you mean 'memory_mb'?",
     ),
     (
         "input size",

@@ -225,3 +225,22 @@ def test_a_line_lights_up_after_a_crossing(large_counters, make_step, tmp_path):
     assert lit == still
     assert lit != quiet
     assert after == quiet
+
+
+def test_a_video_hides_people_if_asked(make_step):
+    class Sink:
+        def __init__(self):
+            self.pictures = []
+
+        def write(self, picture, time_s):
+            self.pictures.append(picture)
+
+    plain, hiding = Sink(), Sink()
+    step = make_step(0, [(4, 4, 24, 44)], with_image=True)
+    noisy = np.random.default_rng(0).integers(0, 256, step.image.shape, np.uint8)
+    step = replace(step, image=noisy)
+    VideoOutput(plain, ("person",), []).write(step)
+    VideoOutput(hiding, ("person",), [], {0}).write(step)
+    [shown], [hidden] = plain.pictures, hiding.pictures
+    assert (shown[30:42, 8:20] != hidden[30:42, 8:20]).any(-1).mean() > 0.8
+    assert (shown[:, 40:] == hidden[:, 40:]).all()

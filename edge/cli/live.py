@@ -23,7 +23,7 @@ from edge.ledger import Ledger
 from edge.segment import Segmenter
 from edge.sinks.evidence import EvidenceFolder
 from edge.sinks.stdout import StandardOutput
-from edge.site import Outputs, Site, state_folder, totals_of
+from edge.site import Outputs, Send, Site, state_folder, totals_of
 from edge.watch import watch
 from edge.web.status import EvidenceStatus, Status
 
@@ -72,6 +72,7 @@ class Wishes:
     direct: Sink | None
     outputs: Outputs
     max_frames: int | None
+    tap: Callable[[Send], Send] | None = None  # what else listens to events
     edits: Editable | None = None  # what the page's editor may change
 
 
@@ -97,7 +98,7 @@ def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked)
             page = _page(config, segmenter, lambda: site, folder, _reloading(wishes, asked))
             finish.callback(page.close)
             outputs = page.with_views(outputs)
-        site = Site(segmenter, ledger, asked.wake, outputs, keep)
+        site = Site(segmenter, ledger, asked.wake, outputs, keep, wishes.tap)
         finish.callback(site.close)
         routine = _Routine(site, ledger, wishes, asked)
         observe = None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import edge
+from edge import build
 from edge.cli.desk import Desk
 from edge.cli.editing import Editable
 from edge.config import Config, Line, Web
@@ -77,10 +78,11 @@ class LivePage:
             provider="nothing" if segmenter is None else segmenter.session.provider,
             has_evidence=folder is not None,
         )
+        hidden = build.people(names) if config.blur_people else ()
         self._metrics: Metrics | None = None
         self.address = ""
         self._board = Board()
-        self._pictures = Pictures(Painter(told.rules, self._board, names).jpeg)
+        self._pictures = Pictures(Painter(told.rules, self._board, names, hidden).jpeg)
         self._recents: dict[str, Recent] = {}
         evidence = None if folder is None else folder.picture
         editor = None

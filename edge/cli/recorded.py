@@ -21,7 +21,7 @@ from edge.config import Config, tracks_rev
 from edge.delivery import Sink
 from edge.errors import ConfigError
 from edge.ledger import Ledger
-from edge.outputs import EventsOutput, Output, VideoOutput, lines_to
+from edge.outputs import Counter, EventsOutput, Output, VideoOutput, lines_to
 from edge.segment import Segmenter
 from edge.sinks.detections import DetectionsSink
 from edge.sinks.jsonl import JsonLinesSink
@@ -34,6 +34,7 @@ from edge.sources import open_source
 if TYPE_CHECKING:
     from edge.cli.editing import Editable
     from edge.cli.page import RecordedPage
+    from edge.cli.reporting import RunReport
 
 LIVE_FPS = 15.0  # nominal rate of annotated videos of cameras; their times are exact
 MOST_WAITING = 10_000  # events in memory while the journal's disk is full
@@ -50,6 +51,8 @@ class Results:
     track_format: TracksFormat
     max_frames: int | None
     quiet: bool
+    blur_people: bool = False
+    report: RunReport | None = None
 
     def of(self, camera: str) -> Results:
         """The same with the camera's name in each file name, for one of several sources."""
@@ -78,7 +81,6 @@ def session_outputs(
     results: Results, segmenter: Segmenter, camera: str, number: int, width: int, height: int
 ) -> list[Output]:
     """What a session of a camera writes besides events: files of its own."""
-    its = results.of(f"{camera}.{number}")
     names = segmenter.class_names
     provenance = {
         "source_id": camera,
@@ -89,13 +91,29 @@ def session_outputs(
         "session": number,
         **build.model_provenance(segmenter),
     }
+    outputs = _files(results.of(f"{camera}.{number}"), names, provenance, LIVE_FPS, [])
+    if results.report is not None:
+        outputs.append(results.report.footprints(camera, build.people(names)))
+    return outputs
+
+
+def _files(
+    its: Results,
+    names: tuple[str, ...],
+    provenance: dict[str, Any],
+    fps: float,
+    counters: list[Counter],
+) -> list[Output]:
+    """Detections, tracks and the annotated video, as far as they are wanted."""
     outputs: list[Output] = []
     if its.detections:
         outputs.append(DetectionsSink(its.detections, names, provenance))
     if its.tracks:
         outputs.append(TracksSink(its.tracks, names, its.track_format))
     if its.video:
-        outputs.append(VideoOutput(VideoSink(its.video, width, height, LIVE_FPS), names, []))
+        sink = VideoSink(its.video, provenance["width"], provenance["height"], fps)
+        hidden = build.people(names) if its.blur_people else ()
+        outputs.append(VideoOutput(sink, names, counters, hidden))
     return outputs
 
 
@@ -182,15 +200,13 @@ def _count(  # noqa: PLR0913
             send = lines_to(keeps())
         if page is not None:
             send = page.telling(camera, send)
+        if results.report is not None:
+            send = results.report.tapped(send)
         events = EventsOutput(encoder, send, counters, config.snapshot_every_s)
         outputs: list[Output] = [events]
-        if results.detections:
-            outputs.append(DetectionsSink(results.detections, names, provenance))
-        if results.tracks:
-            outputs.append(TracksSink(results.tracks, names, results.track_format))
-        if results.video:
-            video = VideoSink(results.video, source.width, source.height, source.fps)
-            outputs.append(VideoOutput(video, names, counters))
+        outputs += _files(results, names, provenance, source.fps, counters)
+        if results.report is not None:
+            outputs.append(results.report.footprints(camera, build.people(names)))
         frames = source.frame_count
         most = results.max_frames
         total = min(most or frames, frames) if frames else most

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Any
@@ -151,12 +151,12 @@ class RunReport:
 
         return tap
 
-    def footprints(self, camera: str) -> Footprints:
-        """An output for a camera, session after session."""
-        return self._footprints.setdefault(camera, Footprints())
+    def footprints(self, camera: str, person_class_ids: Collection[int]) -> Footprints:
+        """An output for a camera, session after session; its picture does not show people."""
+        return self._footprints.setdefault(camera, Footprints(person_class_ids))
 
-    def write(self) -> None:
-        """Write the report of what was gathered.
+    def write(self, quiet: bool = True) -> None:
+        """Write the report of what was gathered, and say so unless `quiet`.
 
         Raises:
             SinkError: it cannot be written.
@@ -168,6 +168,8 @@ class RunReport:
                 self._gathering.add_feet(name, each.feet)
         pictures = {name: e.picture for name, e in taken.items() if e.picture is not None}
         write_report(self._gathering.summary(), self._path, pictures)
+        if not quiet:
+            Console(stderr=True).print(f"wrote {self._path}", style="dim", soft_wrap=True)
 
 
 def _read(paths: Sequence[Path], gathering: Gathering, console: Console, quiet: bool) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,6 +32,9 @@ from edge.config import Config, with_listen, with_model
 from edge.errors import ConfigError
 from edge.sinks.tracks import format_of, tracks_format
 from edge.sources import is_live
+
+if TYPE_CHECKING:
+    from edge.cli.reporting import RunReport
 
 EXAMPLE = "Example: edge run street.mp4 --line gate=0.5,0,0.5,1 --save-video counted.mp4"
 
@@ -104,6 +107,16 @@ def run(  # noqa: PLR0913
             help="MOTS masks, or MOTChallenge boxes; default: boxes for .csv, .mot, .mot.txt.",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Report of the run, written at its end."),
+    ] = None,
+    blur_people: Annotated[
+        bool,
+        typer.Option(
+            "--blur-people", help="Hide people by their masks in the video and on the page."
+        ),
+    ] = False,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames of each source.")
     ] = None,
@@ -130,6 +143,7 @@ def run(  # noqa: PLR0913
         config, secrets = given(config_file, sources or [], line, zone, classes, snapshot_every)
         config = with_model(config, {k: v for k, v in changes.items() if v is not None})
         config = config if web is None else with_listen(config, web)
+        config = config.model_copy(update={"blur_people": blur_people or config.blur_people})
         return with_moving_cameras(config) if camera_motion else config, secrets
 
     config, secrets = load()
@@ -137,7 +151,17 @@ def run(  # noqa: PLR0913
     if watch and config_file is None:
         raise ConfigError("--watch: expected --config FILE to watch, got none")
     edits = editable(config_file, sources, line or zone)
-    results = Results(save_video, save_detections, save_tracks, form, max_frames, quiet)
+    run_report = _report(report)
+    results = Results(
+        save_video,
+        save_detections,
+        save_tracks,
+        form,
+        max_frames,
+        quiet,
+        config.blur_people,
+        run_report,
+    )
 
     def count_live() -> bool:
         asked = Asked()
@@ -159,6 +183,7 @@ def run(  # noqa: PLR0913
             outputs=lambda *session: session_outputs(results, segmenter, *session),
             max_frames=max_frames,
             edits=edits,
+            tap=run_report.tapped if run_report else None,
         )
         segmenter = build.configured_segmenter(config)
         run_live(config, segmenter, wishes, asked)
@@ -170,5 +195,15 @@ def run(  # noqa: PLR0913
             stopped = count_live()
         else:
             stopped = run_recorded(config, results, events, journal, known, edits)
+        if run_report is not None:
+            run_report.write(quiet)
     if stopped:
         raise typer.Exit(130)
+
+
+def _report(path: Path | None) -> RunReport | None:
+    if path is None:
+        return None
+    from edge.cli.reporting import RunReport  # charts take long to import
+
+    return RunReport(path)

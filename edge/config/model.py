@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from edge.config.section import Section
-from edge.config.values import Share, Text
+from edge.config.values import Share, Text, expected
+
+
+def _names_or_file(value: object) -> object:
+    if isinstance(value, str) and value.strip():
+        return value
+    names = list(value) if isinstance(value, list | tuple) else []
+    if names and all(isinstance(name, str) and name.strip() for name in names):
+        return tuple(names)
+    raise expected("a file of class names, or a list of them")
+
 
 SidePx = Annotated[int, Field(ge=32, le=4096)]
 Options = dict[Text, Text]
+ClassNames = Annotated[str | tuple[str, ...], BeforeValidator(_names_or_file)]
 
 
 class Cpu(Section):
@@ -119,10 +130,10 @@ class Model(Section):
         default=None,
         description="How its outputs are read, such as yolo or rfdetr; left out: found out.",
     )
-    class_names: Text | None = Field(
+    class_names: ClassNames | None = Field(
         default=None,
-        description="Text file with the names of its classes, one a line, in order; left out: its "
-        "own.",
+        description="Names of its classes, in order: a list, or a text file with one a line; left "
+        "out: its own.",
     )
     provider: Literal["auto", "tensorrt", "cuda", "openvino", "cpu"] = Field(
         default="auto",

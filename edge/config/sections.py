@@ -89,6 +89,11 @@ class Config(Section):
     """The whole config file."""
 
     device_id: Text = Field(default="edge", description="Name of this device in events.")
+    blur_people: bool = Field(
+        default=False,
+        description="Make people unrecognisable, by their masks, in annotated videos and on the "
+        "page.",
+    )
     snapshot_every_s: float | None = Field(
         default=None,
         ge=1,

@@ -1,11 +1,13 @@
-"""Where feet stood, counted on a coarse grid. Imports numpy and `edge.types`."""
+"""Where feet stood, counted on a coarse grid."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
+from edge.mosaic import without_people
 from edge.types import F64, U8, Step, TrackState
 
 _COLUMNS = 160
@@ -51,18 +53,23 @@ class Footprints:
 
     Attributes:
         feet: so far.
-        picture: of the first frame, BGR uint8 (H, W, 3); None: there is none yet.
+        picture: of the first frame, people hidden, BGR uint8 (H, W, 3); None: there is none yet.
     """
 
-    def __init__(self) -> None:
-        """Begin before the first frame."""
+    def __init__(self, person_class_ids: Collection[int] = ()) -> None:
+        """Begin before the first frame.
+
+        Args:
+            person_class_ids: classes that are people, whom the picture does not show.
+        """
+        self._people = person_class_ids
         self.feet = Feet()
         self.picture: U8 | None = None
 
     def write(self, step: Step) -> None:
         """Take one frame."""
         if self.picture is None and step.image is not None:
-            self.picture = step.image.copy()
+            self.picture = without_people(step.image, step.instances, self._people)
         tracks, masks = step.tracks, step.instances.masks
         is_seen = (tracks.states == TrackState.CONFIRMED) & (tracks.instance >= 0)
         for x, y in tracks.feet[is_seen].tolist():

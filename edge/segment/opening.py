@@ -255,12 +255,8 @@ def _kept(engine: engine_cache.Engine, cache: str | None) -> Iterator[Options]:
             held.enter_context(engine_cache.one_builder(folder, log.info))
             timing.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            log.warning(
-                "%s: TensorRT engines cannot be kept there (%s) and are built at every start; "
-                "set model.tensorrt.cache",
-                root,
-                error.strerror,
-            )
+            trouble = f"TensorRT engines cannot be kept there ({error.strerror}) and are built"
+            log.warning("%s: %s at every start; set model.tensorrt.cache", root, trouble)
             options = {}
         if not (options and engine_cache.has_engine(folder)):
             held.enter_context(engine_cache.told_while(log.info))

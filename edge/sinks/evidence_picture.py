@@ -11,16 +11,11 @@ import numpy as np
 
 from edge.boxes import iou_matrix
 from edge.errors import ShapeError
+from edge.mosaic import hide
 from edge.types import F32, U8, Instances
 
 LONGEST_PX = 640
 _MARGIN = 0.2  # of the longer side of the box, on each side
-# A mosaic of 12 blocks over a standing person leaves about 2 of them for the head. Of someone cut
-# by the frame's border only the head may be there, so its blocks follow the width too.
-_BLOCKS_HIGH = 12
-_BLOCKS_WIDE = 4
-_LEAST_BLOCK_PX = 4
-_GROW = 0.04  # of the height: masks tend to miss hair and fingers
 _SAME_IOU = 0.3  # below it no instance is what the event is about
 
 
@@ -65,12 +60,10 @@ def evidence_picture(
         return picture
     original = picture.copy()
     for k in np.flatnonzero(np.isin(instances.class_ids, list(person_class_ids))).tolist():
-        person = _person(instances, k, view)
-        if person is not None:
-            _hide(picture, original, person)
+        _hide_person(picture, original, instances, k, view)
     own: F32 = np.array([box], np.float32)
     if np.nan_to_num(iou_matrix(own, instances.boxes)).max(initial=0.0) < _SAME_IOU:
-        _hide(picture, original, _boxed(box, view))
+        _hide_box(picture, original, box, view)
     return picture
 
 
@@ -103,15 +96,6 @@ class _View:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """What is to be hidden, in the picture: uint8 (h, w), and how coarsely."""
-
-    mask: U8
-    block_px: int
-    grow_px: int
-
-
 def _view(box: tuple[float, float, float, float], height: int, width: int) -> _View | None:
     x1, y1, x2, y2 = box
     if not (np.isfinite(box).all() and x1 < x2 and y1 < y2):
@@ -131,56 +115,36 @@ def _resized(crop: U8, view: _View) -> U8:
     return np.asarray(picture, np.uint8)
 
 
-def _person(instances: Instances, k: int, view: _View) -> _Person | None:
-    """Instance k where it is in view; None if it is not."""
+def _hide_person(picture: U8, original: U8, instances: Instances, k: int, view: _View) -> None:
+    """Hide instance k where it is in view."""
     crop = instances.masks.crop(k)
     rows, columns = np.flatnonzero(crop.any(1)), np.flatnonzero(crop.any(0))
     if not len(rows):
         x1, y1, x2, y2 = instances.boxes[k].tolist()
-        return _boxed((x1, y1, x2, y2), view)
+        _hide_box(picture, original, (x1, y1, x2, y2), view)
+        return
     x, y = instances.masks.windows[k, :2].tolist()
     left, right = max(view.x1, x + int(columns[0])), min(view.x2, x + int(columns[-1]) + 1)
     top, bottom = max(view.y1, y + int(rows[0])), min(view.y2, y + int(rows[-1]) + 1)
     if left >= right or top >= bottom:
-        return None
-    seen = (crop[top - y : bottom - y, left - x : right - x] > 0).astype(np.uint8) * 255
+        return
+    seen: U8 = (crop[top - y : bottom - y, left - x : right - x] > 0).astype(np.uint8) * 255
     x1, y1, x2, y2 = view.pixels(left, top, right, bottom)
     if x1 >= x2 or y1 >= y2:  # a border that scaling rounded away
-        return None
+        return
     if view.scale != 1.0:  # any pixel that the mask touches is hidden
         seen = np.asarray(
             cv2.resize(seen, (x2 - x1, y2 - y1), interpolation=cv2.INTER_AREA), np.uint8
         )
-    mask: U8 = np.zeros((view.size[1], view.size[0]), np.uint8)
-    mask[y1:y2, x1:x2] = seen
-    return _sized(mask, int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1, view)
+    height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+    hide(picture, original, seen, (x1, y1), (height * view.scale, width * view.scale))
 
 
-def _boxed(box: tuple[float, float, float, float], view: _View) -> _Person:
-    """All of a box."""
+def _hide_box(
+    picture: U8, original: U8, box: tuple[float, float, float, float], view: _View
+) -> None:
+    """Hide all of a box."""
     x1, y1, x2, y2 = view.pixels(*box)
-    mask: U8 = np.zeros((view.size[1], view.size[0]), np.uint8)
-    mask[y1:y2, x1:x2] = 1
-    return _sized(mask, (y2 - y1) / view.scale, (x2 - x1) / view.scale, view)
-
-
-def _sized(mask: U8, height_px: float, width_px: float, view: _View) -> _Person:
-    block = max(height_px / _BLOCKS_HIGH, width_px / _BLOCKS_WIDE) * view.scale
-    grow_px = max(2, round(_GROW * height_px * view.scale))
-    return _Person(mask, max(_LEAST_BLOCK_PX, int(np.ceil(block))), grow_px)
-
-
-def _hide(picture: U8, original: U8, person: _Person) -> None:
-    """Put a mosaic of the original over a person, in place."""
-    side = 2 * person.grow_px + 1
-    mask = cv2.dilate(person.mask, np.ones((side, side), np.uint8)) > 0  # a square costs least
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return
-    part = np.s_[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
-    source = original[part]
-    height, width = source.shape[:2]
-    blocks = -(-width // person.block_px), -(-height // person.block_px)
-    small = cv2.resize(source, blocks, interpolation=cv2.INTER_AREA)
-    mosaic = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
-    np.copyto(picture[part], mosaic, where=mask[part][:, :, None])
+    if x1 < x2 and y1 < y2:
+        whole: U8 = np.ones((y2 - y1, x2 - x1), np.uint8)
+        hide(picture, original, whole, (x1, y1), (y2 - y1, x2 - x1))

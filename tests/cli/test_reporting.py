@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -297,8 +298,8 @@ def test_a_run_gathers_its_report(tmp_path, make_step):
     for event in events:
         send(event)
     for frame in range(3):
-        report.footprints("people").write(make_step(frame, [(0, 0, 20, 30)], with_image=True))
-        report.footprints("other").write(make_step(frame, [(0, 0, 20, 30)]))
+        report.footprints("people", ()).write(make_step(frame, [(0, 0, 20, 30)], with_image=True))
+        report.footprints("other", ()).write(make_step(frame, [(0, 0, 20, 30)]))
     report.write()
     assert sent == events
     text = (tmp_path / "r.html").read_text()
@@ -306,6 +307,23 @@ def test_a_run_gathers_its_report(tmp_path, make_step):
     assert "<h1>Count report: people</h1>" in text
     with pytest.raises(SinkError, match="expected a folder that exists"):
         RunReport(tmp_path / "no" / "r.html")
+
+
+def test_a_run_writes_the_report_of_its_own_events(edge, tmp_path):
+    """The same totals as in `edge report` of the events that it sent."""
+    out, again, events = (tmp_path / name for name in ("r.html", "again.html", "e.jsonl"))
+    rules = ("--line", "left=.3255,0,.3255,1", "--zone", "all=.1,.1,.9,.1,.9,.9,.1,.9")
+    short = ("--max-frames", 60, "--input-size", 480)
+    result = edge("run", CLIP, *rules, *short, "--events", events, "--report", out)
+    assert result.code == 0
+    assert f"wrote {out}" in result.err.replace("\n", "")
+    assert edge("report", events, "--out", again, "-q").code == 0
+    text = out.read_text()
+    tables = re.findall(r"(?s)<table.*?</table>", text)
+    assert tables == re.findall(r"(?s)<table.*?</table>", again.read_text())
+    assert "feet in the picture" in text
+    assert "data:image/" in text  # the view under the heatmap
+    assert edge("run", CLIP, *rules, "--report", tmp_path / "no/r.html").code == 5
 
 
 def test_a_long_file_is_streamed(tmp_path):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +57,14 @@ def test_a_name_that_is_not_known_is_shortened():
 def test_what_is_not_built_in_is_told_with_a_remedy():
     told = providers.not_built_in("cuda", "1.32.0", ["AzureExecutionProvider", CPU])
     assert told.startswith("an onnxruntime 1.32.0 that has cpu; install edgecount[gpu]")
+
+
+def test_the_extras_of_the_remedies_exist():
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    remedies = " ".join(providers.not_built_in(name, "1", []) for name in PROVIDERS)
+    extras = set(re.findall(r"edgecount\[(\w+)\]", remedies))
+    assert extras == {"gpu", "openvino"}
+    assert [e for e in extras if f"\n{e} = [" not in project] == []
 
 
 def test_options_of_cuda():
