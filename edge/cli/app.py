@@ -16,6 +16,7 @@ from edge.cli import (
     doctor,
     draw,
     events,
+    init,
     inspect,
     models,
     reporting,
@@ -36,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run", epilog=run.EXAMPLE)(run.run)
+app.command("init", epilog=init.EXAMPLE)(init.init)
 app.command("draw", epilog=draw.EXAMPLE)(draw.draw)
 app.command("track", epilog=track.EXAMPLE)(track.track)
 app.command("check", epilog=check.EXAMPLE)(check.check)
@@ -60,12 +62,17 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Errors with their traceback, as with EDGE_DEBUG=1."),
+    ] = False,
 ) -> None:
-    pass
+    if debug:
+        os.environ["EDGE_DEBUG"] = "1"
 
 
 def main() -> None:
-    """Run the command line; with EDGE_DEBUG=1 errors keep their traceback."""
+    """Run the command line; with --debug or EDGE_DEBUG=1 errors keep their traceback."""
     # Our pictures are small: OpenCV's own threads cost more than they bring and disturb the model.
     cv2.setNumThreads(1)
     keep_freed_memory()
