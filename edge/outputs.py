@@ -12,8 +12,7 @@ from edge.draw import LineOverlay, Overlay, Trails, ZoneOverlay, draw
 from edge.events import Encoder, Window, Windows, dumps
 from edge.mosaic import without_people
 from edge.sinks.jsonl import JsonLinesSink
-from edge.sinks.video import VideoSink
-from edge.types import CountEvent, Notice, Stamp, Step
+from edge.types import U8, CountEvent, Notice, Stamp, Step
 
 FLASH_S = 0.4  # how long a line lights up after a crossing
 Counter = LineCounter | ZoneCounter
@@ -156,12 +155,22 @@ def lines_to(sink: JsonLinesSink) -> Callable[[dict[str, Any]], None]:
     return send
 
 
+class PictureSink(Protocol):
+    """Anything that takes pictures, such as a `VideoSink`."""
+
+    def write(self, image: U8, media_s: float) -> None:
+        """Take one picture (H, W, 3), BGR, of a media time."""
+
+    def close(self) -> None:
+        """Finish; nothing comes after."""
+
+
 class VideoOutput:
     """Draws each step and writes it to a video."""
 
     def __init__(
         self,
-        sink: VideoSink,
+        sink: PictureSink,
         class_names: tuple[str, ...],
         counters: list[Counter],
         hidden: Collection[int] = (),

@@ -59,6 +59,10 @@ def bench(  # noqa: PLR0913
             "synthetic instances at 1080p."
         ),
     ] = None,
+    draw: Annotated[
+        bool,
+        typer.Option("--draw", help="Also time drawing, as for --save-video, as a stage."),
+    ] = False,
     sources: Annotated[
         int | None,
         typer.Option(
@@ -116,7 +120,7 @@ def bench(  # noqa: PLR0913
         result = about | bench_sources.measured(config, segmenter, duration, fps)
         said = bench_sources.lines(result)
     else:
-        result = about | _compared(config, segmenter, source, line, frames)
+        result = about | _compared(config, segmenter, source, line, frames, draw)
         said = _lines(result)
     _say(result, said, json_output)
 
@@ -165,7 +169,12 @@ def _machine() -> dict[str, Any]:
 
 
 def _compared(
-    config: Config, segmenter: Segmenter, source: str, line: list[str] | None, frames: int
+    config: Config,
+    segmenter: Segmenter,
+    source: str,
+    line: list[str] | None,
+    frames: int,
+    draws: bool,
 ) -> dict[str, Any]:
     """Time for each stage, and the pipeline against bare inference."""
     prepared = _first_input(config, segmenter)
@@ -189,7 +198,9 @@ def _compared(
         "fps": round(1e3 / median_ms, 2),
         "ratio": round(statistics.median(ratios), 3),
         "ratio_of_rounds": sorted(round(ratio, 3) for ratio in ratios),
-        "stages": bench_stages.percentiles_ms(bench_stages.spent_s(config, segmenter, per_round)),
+        "stages": bench_stages.percentiles_ms(
+            bench_stages.spent_s(config, segmenter, per_round, draws=draws)
+        ),
         "rss_mb": rss_mb,
         "startup_s": startup_s,
     }

@@ -13,14 +13,15 @@ import numpy as np
 
 from edge import build
 from edge.config import Config
-from edge.outputs import Counter, EventsOutput, lines_to
+from edge.outputs import Counter, EventsOutput, VideoOutput, lines_to
 from edge.segment import Segmenter, Session
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sources import ImageFolder, VideoFile, open_source
 from edge.track.tracker import Tracker
-from edge.types import Step
+from edge.types import U8, Step
 
 STAGES = ("read", "prepare", "infer", "decode", "track", "count", "send")
+DRAW = "draw"  # the stage of annotated videos and of the page, if asked for
 SHARES = (50, 95)  # percentiles
 
 Parts = tuple[VideoFile | ImageFolder, Tracker, list[Counter], EventsOutput]
@@ -60,14 +61,18 @@ def spent_s(
     segmenter: Segmenter,
     frames: int,
     clock: Callable[[], float] = time.perf_counter,
+    draws: bool = False,
 ) -> dict[str, list[float]]:
     """Seconds of each stage in each frame, nothing else at work.
 
     `read` is demultiplexing, decoding and the conversion to BGR; `send` is the encoding and
-    writing of events, most frames have none.
+    writing of events, most frames have none. If it `draws`, that is the last stage, without the
+    encoding, which runs beside the rest.
     """
-    spent: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    stages = (*STAGES, DRAW) if draws else STAGES
+    spent: dict[str, list[float]] = {stage: [] for stage in stages}
     with parts_of(config, segmenter, reads_ahead=False) as (source, tracker, counters, events):
+        pictures = VideoOutput(_Discarding(), segmenter.class_names, counters)
         for _ in range(frames):
             marks = [clock()]
             frame = next(source, None)
@@ -84,12 +89,26 @@ def spent_s(
             marks.append(clock())
             found = [e for c in counters for e in c.update(frame.stamp, tracks, instances)]
             marks.append(clock())
-            events.write(Step(frame.stamp, frame.image, instances, tracks, tuple(found)))
+            step = Step(frame.stamp, frame.image, instances, tracks, tuple(found))
+            events.write(step)
             marks.append(clock())
-            for stage, (begin, end) in zip(STAGES, pairwise(marks), strict=True):
+            if draws:
+                pictures.write(step)
+                marks.append(clock())
+            for stage, (begin, end) in zip(stages, pairwise(marks), strict=True):
                 spent[stage].append(end - begin)
         events.close()
     return spent
+
+
+class _Discarding:
+    """A sink of pictures that keeps none."""
+
+    def write(self, image: U8, media_s: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def percentiles_ms(spent: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:

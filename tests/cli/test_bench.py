@@ -57,6 +57,12 @@ def test_json_is_one_line_with_every_number(bench):
     assert min(found[k] for k in KEYS if k.endswith(("ms_per_frame", "_s", "_mb", "fps"))) > 0
 
 
+def test_drawing_is_a_stage_if_asked(bench):
+    stages = json.loads(bench("--json", "--draw").out)["stages"]
+    assert tuple(stages) == (*STAGES, "draw")
+    assert stages["draw"]["p50_ms"] > 0
+
+
 def test_the_last_line_is_the_same_without_the_option(bench):
     result = bench()
     assert result.code == 0
