@@ -101,7 +101,8 @@ def draw(image: U8, instances: Instances, tracks: Tracks, overlay: Overlay) -> U
 
     Args:
         image: BGR uint8 (H, W, 3); left as it is.
-        instances: Of this frame; their masks are drawn in the colours of their tracks.
+        instances: Of this frame; their masks are filled in the colours of their tracks, so that
+            neighbours differ, with outlines and labels in those of their classes.
         tracks: After this frame. Tentative and lost ones are not drawn.
         overlay: Lines, zones, trails and text.
 
@@ -115,7 +116,8 @@ def draw(image: U8, instances: Instances, tracks: Tracks, overlay: Overlay) -> U
     # Those who stand nearer to the camera come last, on top.
     shown = sorted(_drawn(tracks), key=lambda m: float(np.nan_to_num(tracks.feet[m, 1])))
     for m in shown:
-        pen.mask(instances.masks, int(tracks.instance[m]), colour(int(tracks.ids[m])))
+        tint, rim = colour(int(tracks.ids[m])), class_colour(int(tracks.class_ids[m]))
+        pen.mask(instances.masks, int(tracks.instance[m]), tint, rim)
     for m in shown:
         track_id = int(tracks.ids[m])
         pen.tail(overlay.tails.get(track_id), tracks.feet[m], colour(track_id))
@@ -130,10 +132,11 @@ def draw(image: U8, instances: Instances, tracks: Tracks, overlay: Overlay) -> U
     for line in overlay.lines:
         pen.line_label(line)
     for m in shown:
-        track_id, name = int(tracks.ids[m]), _named(overlay.class_names, int(tracks.class_ids[m]))
+        track_id, class_id = int(tracks.ids[m]), int(tracks.class_ids[m])
+        text = f"#{track_id} {_named(overlay.class_names, class_id)}"
         x1, y1, x2, _ = tracks.boxes[m].tolist()
         if np.isfinite((x1, y1, x2)).all():
-            pen.label(f"#{track_id} {name}", ((x1 + x2) / 2, y1 - pen.text_px), colour(track_id))
+            pen.label(text, ((x1 + x2) / 2, y1 - pen.text_px), class_colour(class_id))
     return canvas
 
 
@@ -150,7 +153,7 @@ def draw_instances(image: U8, instances: Instances, captions: Sequence[str]) -> 
     boxes = np.nan_to_num(instances.boxes)
     nearest_last = np.argsort(boxes[:, 3], kind="stable").tolist()
     for k in nearest_last:
-        pen.mask(instances.masks, k, colour(k + 1))
+        pen.mask(instances.masks, k, colour(k + 1), colour(k + 1))
     for k in nearest_last:
         x1, y1, x2, _ = boxes[k].tolist()
         pen.label(captions[k], ((x1 + x2) / 2, y1 - pen.text_px), colour(k + 1))
@@ -164,6 +167,15 @@ def colour(track_id: int) -> Colour:
     (True, False)
     """
     return PALETTE[(track_id - 1) % len(PALETTE)]
+
+
+def class_colour(class_id: int) -> Colour:
+    """The BGR colour of a class, of its outlines and labels.
+
+    >>> class_colour(0) == class_colour(7), class_colour(0) == class_colour(1)
+    (True, False)
+    """
+    return PALETTE[class_id % len(PALETTE)]
 
 
 def in_direction(a: Point, b: Point) -> Point:
@@ -190,8 +202,8 @@ class _Pen:
         self.thick = max(2, round(height / 270))
         self._taken: list[tuple[int, int, int, int]] = []  # places of labels, x1 y1 x2 y2
 
-    def mask(self, masks: Masks, k: int, tint: Colour) -> None:
-        """Blend mask `k` with soft edges and draw its outline."""
+    def mask(self, masks: Masks, k: int, tint: Colour, rim: Colour) -> None:
+        """Blend mask `k` with soft edges and draw its outline in the colour `rim`."""
         soft = 2  # pixels that the edge fades out over, on either side
         x, y, _, _ = masks.windows[k].tolist()
         crop = masks.crop(k)
@@ -208,7 +220,7 @@ class _Pen:
         blended = region + alpha[..., None] * (np.array(tint, np.float32) - region)
         region[...] = np.rint(blended).astype(np.uint8)
         outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        cv2.drawContours(self.canvas, outlines, -1, tint, self.thin, cv2.LINE_AA, offset=(x1, y1))
+        cv2.drawContours(self.canvas, outlines, -1, rim, self.thin, cv2.LINE_AA, offset=(x1, y1))
 
     def tail(self, feet: F32 | None, foot: F32, tint: Colour) -> None:
         """The way a track came, and a dot where it stands."""

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from edge.draw import (
     Overlay,
     Trails,
     ZoneOverlay,
+    class_colour,
     colour,
     draw,
     draw_instances,
@@ -236,3 +240,39 @@ def test_instances_in_the_colours_of_their_numbers():
         assert np.abs(picture[110, x] - blend).max() <= 1
     assert (picture[200:] == 90).all()
     assert (draw_instances(image, rectangles([]), []) == image).all()
+
+
+# Machado et al. (2009), doi:10.1109/TVCG.2009.113, severity 1: linear RGB as seen.
+DEUTERANOPIA = (
+    (0.367322, 0.860646, -0.227968),
+    (0.280085, 0.672501, 0.047413),
+    (-0.011820, 0.042940, 0.968881),
+)
+PROTANOPIA = (
+    (0.152286, 1.052583, -0.204868),
+    (0.114503, 0.786281, 0.099216),
+    (-0.003882, -0.048116, 1.051998),
+)
+
+
+@pytest.mark.parametrize("sees", [np.eye(3), DEUTERANOPIA, PROTANOPIA])
+def test_colours_of_classes_are_told_apart_by_colour_blind_people(sees):
+    bgr = np.array([class_colour(k) for k in range(7)], np.float64) / 255
+    rgb = np.where(bgr <= 0.04045, bgr / 12.92, ((bgr + 0.055) / 1.055) ** 2.4)[:, ::-1]
+    seen = np.clip(rgb @ np.array(sees).T, 0, 1)
+    gamma = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+    lab = cv2.cvtColor(gamma[None].astype(np.float32), cv2.COLOR_RGB2Lab)[0]
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2) + 1000 * np.eye(7)
+    assert apart.min() > 10  # a difference of 2 can just be seen
+
+
+def test_neighbours_differ_inside_and_classes_at_the_rim():
+    image = np.full((360, 480, 3), 128, np.uint8)
+    instances, tracks = scene(360, 480, [(60, 100, 120, 220), (260, 100, 320, 220)])
+    tracks = replace(tracks, class_ids=np.array([0, 2], np.int32))
+    drawn = draw(image, instances, tracks, Overlay(("person", "bicycle", "car")))
+    for k, x in enumerate((60, 260)):
+        inside = drawn[180, x + 30].astype(int) - 128
+        assert (np.sign(inside) == np.sign(np.array(colour(k + 1)) - 128)).all()
+        rim = drawn[180, x - 2 : x + 2].astype(int)
+        assert np.abs(rim - class_colour((0, 2)[k])).max(1).min() < 40
