@@ -30,6 +30,7 @@ from edge.cli.heap import keep_freed_memory
 from edge.errors import EdgeError
 
 app = typer.Typer(
+    epilog="Example: edge run street.mp4 --line gate=0.5,0,0.5,1 --save-video counted.mp4",
     name="edge",
     help="Count people and vehicles in video, on the device next to the camera.",
     no_args_is_help=True,
@@ -48,7 +49,7 @@ app.add_typer(models.app, name="models")
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
 app.add_typer(events.app, name="events")
 app.command("report", epilog=reporting.EXAMPLE)(reporting.report)
-app.command("schema")(schema.schema)
+app.command("schema", epilog="Example: edge schema config > edgecount.schema.json")(schema.schema)
 
 
 def _version(wanted: bool) -> None:

@@ -27,7 +27,11 @@ from edge.errors import ConfigError
 from edge.evaluate import coco, counts, crossings, trackfiles, tracks
 from edge.evaluate.masks import mask_quality
 
-app = typer.Typer(help="Quality against ground truth: masks, tracks, counts.", no_args_is_help=True)
+app = typer.Typer(
+    help="Quality against ground truth: masks, tracks, counts.",
+    epilog="Example: edge eval counts --truth truth.json --events events.jsonl",
+    no_args_is_help=True,
+)
 
 JsonOption = Annotated[
     str,
@@ -37,7 +41,11 @@ JsonOption = Annotated[
 ]
 
 
-@app.command("masks", cls=OptionalJson)
+@app.command(
+    "masks",
+    cls=OptionalJson,
+    epilog="Example: edge eval masks --truth val.json --model person-vehicle-seg-nano",
+)
 def masks_command(  # noqa: PLR0913
     truth: Annotated[Path, typer.Option(help="COCO instances JSON.")],
     images: Annotated[
@@ -88,7 +96,11 @@ def masks_command(  # noqa: PLR0913
     give(json_file, mask_json(quality, setting), mask_tables(quality), quality.notes)
 
 
-@app.command("tracks", cls=OptionalJson)
+@app.command(
+    "tracks",
+    cls=OptionalJson,
+    epilog="Example: edge eval tracks --truth gt.txt --tracks tracks.mot.txt",
+)
 def tracks_command(  # noqa: PLR0913
     truth: Annotated[Path, typer.Option(help="Ground truth, or a folder of *.txt.")],
     tracked: Annotated[
@@ -145,7 +157,11 @@ def tracks_command(  # noqa: PLR0913
     give(json_file, track_json(judged, form == "mots"), [track_table(judged, form == "mots")])
 
 
-@app.command("counts", cls=OptionalJson)
+@app.command(
+    "counts",
+    cls=OptionalJson,
+    epilog="Example: edge eval counts --truth truth.json --events events.jsonl",
+)
 def counts_command(  # noqa: PLR0913
     events: Annotated[Path | None, typer.Option(help="Events to judge, JSON Lines.")] = None,
     truth: Annotated[

@@ -28,6 +28,7 @@ from edge.events.journal import Choice, Journal, Row
 from edge.events.salvage import salvaged
 
 app = typer.Typer(
+    epilog="Example: edge events audit journal.db",
     help="The journal: what was counted, what was delivered, and whether it adds up.",
     no_args_is_help=True,
 )

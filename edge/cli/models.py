@@ -20,11 +20,15 @@ from edge.segment.coco import COCO_80, COCO_91
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
-app = typer.Typer(help="The model catalogue, and what an ONNX file says.", no_args_is_help=True)
+app = typer.Typer(
+    help="The model catalogue, and what an ONNX file says.",
+    epilog=ADD_EXAMPLE,
+    no_args_is_help=True,
+)
 app.command("add", epilog=ADD_EXAMPLE)(add)
 
 
-@app.command("list")
+@app.command("list", epilog="Example: edge models list --json")
 def list_models(json_output: JsonOption = False) -> None:
     """List the models of the catalogue: those that come with edgecount, and those added."""
     known = entries()
@@ -47,7 +51,7 @@ def list_models(json_output: JsonOption = False) -> None:
     console.print(table)
 
 
-@app.command("show")
+@app.command("show", epilog="Example: edge models show best.onnx")
 def show(
     model: Annotated[str | None, typer.Argument(help="Name or path; default: the default.")] = None,
     family: FamilyOption = None,
@@ -75,7 +79,7 @@ def show(
     Console().print(table)
 
 
-@app.command("verify")
+@app.command("verify", epilog="Example: edge models verify person-vehicle-seg-nano")
 def verify(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME...", help="Default: all models.")

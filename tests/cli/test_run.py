@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -11,7 +14,6 @@ import numpy as np
 import pytest
 from typer.main import get_command
 
-from edge.cli import bench, run, track
 from edge.cli.app import app
 from edge.cli.recorded import named
 from edge.events import Event
@@ -229,10 +231,46 @@ def test_help_says_what_a_command_does(edge, path):
     assert len(said.split()) >= 3, result.out
 
 
-@pytest.mark.parametrize("command", [run, track, bench])
-def test_the_help_of_what_is_used_most_has_an_example(edge, command):
-    name = command.__name__.rpartition(".")[2]
-    assert " ".join(command.EXAMPLE.split()) in " ".join(edge(name, "--help").out.split())
+def every_command(path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The path of each command and group."""
+    command = get_command(app)
+    for name in path:
+        command = command.commands[name]
+    below = [every_command((*path, name)) for name in getattr(command, "commands", {})]
+    return [path, *(each for one in below for each in one)]
+
+
+@pytest.mark.parametrize("path", every_command())
+def test_help_ends_with_an_example_whose_options_exist(path):
+    command = get_command(app)
+    for name in path:
+        command = command.commands[name]
+    words = command.epilog.split()
+    assert words[:2] == ["Example:", "edge"]
+    assert tuple(words[2 : 2 + len(path)]) == path
+    assert {word for word in words if word.startswith("--")} <= options()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("edge r", "run report"), ("edge models v", "verify"), ("edge run --blur", "--blur-people")],
+)
+def test_completion_in_bash(tmp_path, words, expected):
+    """In a real bash, by the function that --install-completion installs."""
+    command = tmp_path / "edge"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m edge "$@"\n')
+    command.chmod(0o755)
+    code = f"""
+        source <(_EDGE_COMPLETE=source_bash edge)
+        COMP_WORDS=({words}) COMP_CWORD={len(words.split()) - 1}
+        _edge_completion edge
+        echo "${{COMPREPLY[@]}}"
+    """
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    said = subprocess.run(
+        ["bash", "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (said.stdout.strip(), said.stderr) == (expected, "")
 
 
 def test_version(edge):
