@@ -39,6 +39,7 @@ NOT_RUN = {
     "configs/cameras.yaml --watch": "needs cameras",
     "configs/mqtt-home-assistant.yaml": "needs a camera and a broker",
     "edge draw": "serves until Ctrl-C; tests/cli/test_draw.py runs it",
+    "edge init camera.yaml": "asks; run with --yes here, with answers in tests/cli/test_init.py",
     "https://models.example.org": "needs the network",
     "rf-detr-seg-nano": "needs a model that users make",
     "scripts/demo": "makes .venv; its count is much like the first recipe",
@@ -200,6 +201,7 @@ def prepared(folder, tmp_path, monkeypatch, square_model):
 def test_commands_run(paper, prepared, edge):
     line = ["--line", "gate=.5,0,.5,1"]
     assert edge("run", "street.mp4", *line, "--journal", "journal.db", "--quiet").code == 0
+    assert edge("init", "camera.yaml", "--yes").code == 0
     assert edge("track", "monday.jsonl.gz", "--out", "tracks.txt", "--quiet").code == 0
     for command in [c for c in RUN if c.paper == paper]:
         assert command.words[0] == "edge", f"{command.text}: run it here, or say why not"
