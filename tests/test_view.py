@@ -51,6 +51,21 @@ def test_a_picture_to_draw_on_has_tracks_and_no_rules(make_step):
     assert plain != painter().jpeg("gate", Scene(step, 1))
 
 
+def test_people_are_hidden_where_asked_for(make_step):
+    step = make_step(0, [(100, 100, 140, 200)], size=(640, 480), with_image=True)
+    step.image[100:200, 100:140] = np.random.default_rng(0).integers(0, 256, (100, 40, 1), np.uint8)
+    before = step.image.copy()
+
+    def roughness(hidden: set[int], view: str) -> float:
+        one = Painter(lambda: RULES, Board(), ("person",), hidden)
+        shown = picture(one.jpeg(view, Scene(step, 1)))[125:180, 105:135]
+        return float(np.abs(np.diff(shown.astype(int), axis=0)).mean())
+
+    for view in ("gate", "gate" + PLAIN):
+        assert roughness({0}, view) < roughness(set(), view) / 4
+    assert np.array_equal(step.image, before)
+
+
 def test_large_frames_are_made_smaller(make_step):
     step = make_step(0, size=(2560, 720), with_image=True)
     assert picture(painter().jpeg("gate", Scene(step, 1))).shape == (360, LONGEST_PX, 3)

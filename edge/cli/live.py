@@ -183,7 +183,7 @@ class _Routine:
             config = self._wishes.load()
             fixed = [
                 k
-                for k in ("model", "journal", "evidence", "web", "log")
+                for k in ("model", "journal", "evidence", "web", "log", "blur_people")
                 if getattr(config, k) != getattr(self.site.config, k)
             ]
             if fixed:

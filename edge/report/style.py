@@ -41,6 +41,7 @@ figure img { border-radius: 8px; }
   font-size: .95rem; } caption { text-align: left; padding: .2rem 0; }
 th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--rule);
   vertical-align: top; overflow-wrap: anywhere; } thead th { border-bottom-width: 2px; }
+td:first-child, th:first-child { min-width: 6rem; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th[scope=row] { font-weight: 500; } code { font-size: .88em; overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--soft); } details { margin: .4rem 0; }
