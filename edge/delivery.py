@@ -150,7 +150,7 @@ class Delivery:
             self._condition.notify()
 
     def close(self, timeout_s: float = 5.0) -> bool:
-        """Deliver what waits, if the sink takes it at once, and end.
+        """Deliver what waits, if the sink takes it at once, and end. Who fails gets a last try.
 
         Args:
             timeout_s: How long to wait. A send that still hangs then is left alone: its events
@@ -179,7 +179,9 @@ class Delivery:
 
     def _work(self) -> None:
         try:
-            while not self._is_at_end():
+            is_last = False  # once it shall end, one more try, successes apart
+            while not self._is_at_end(is_last):
+                is_last = self._end_by_s is not None
                 wait_s = self._turn()
                 self._pause(wait_s)
         finally:
@@ -293,11 +295,14 @@ class Delivery:
                 lambda: self._end_by_s is not None or (is_idle and self._woken), wait_s
             )
 
-    def _is_at_end(self) -> bool:
+    def _is_at_end(self, was_last: bool) -> bool:
         if self._end_by_s is None:
             return False
-        has_all = self._front is None and self._position is not None and self.lag == 0
-        return has_all or bool(self._in_a_row) or time.monotonic() >= self._end_by_s
+        if time.monotonic() >= self._end_by_s:
+            return True
+        if self._in_a_row:  # not even if it has all events: totals may follow them
+            return was_last
+        return self._front is None and self._position is not None and self.lag == 0
 
 
 def close_all(deliveries: Sequence[Delivery], timeout_s: float = 5.0) -> bool:

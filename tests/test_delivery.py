@@ -147,6 +147,22 @@ def test_a_receiver_that_is_away_gets_all_when_it_is_back():
     assert sink.got == names(*range(1, 21))
 
 
+@pytest.mark.parametrize("sent", [0, 20])
+def test_close_gives_who_fails_a_last_try(sent):
+    """Also if it has all events, and failed at what follows them, as totals do."""
+
+    def rule(ids):
+        if len(sink.tried) == 1:
+            raise NotDelivered("expected an acknowledgement, got none", "away", sent=sent)
+
+    journal, sink = FakeJournal(20), FakeSink(rule)
+    delivery = Delivery("s", sink, journal, pace=Pace(1000.0, 1000.0))
+    until(lambda: delivery.failures)
+    assert delivery.close(timeout_s=20)
+    assert sink.got == names(*range(1, 21))
+    assert journal.positions == {"s": 20}
+
+
 def test_a_sink_that_never_comes_up_does_not_hold_up_the_end():
     journal, sink = FakeJournal(20), FakeSink(refusing(1, cause="away"))
     delivery = Delivery("s", sink, journal, pace=Pace(1000.0, 1000.0))
