@@ -8,13 +8,12 @@ from typing import Any, Protocol
 
 from edge.count.line import LineCounter
 from edge.count.zone import ZoneCounter
-from edge.draw import LineOverlay, Overlay, Trails, ZoneOverlay, draw
+from edge.draw import FLASH_S, LineOverlay, Overlay, Trails, ZoneOverlay, draw
 from edge.events import Encoder, Window, Windows, dumps
 from edge.mosaic import without_people
 from edge.sinks.jsonl import JsonLinesSink
 from edge.types import U8, CountEvent, Notice, Stamp, Step
 
-FLASH_S = 0.4  # how long a line lights up after a crossing
 Counter = LineCounter | ZoneCounter
 
 

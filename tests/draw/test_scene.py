@@ -2,26 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import rectangles, tracks_of
 
-from edge.draw import (
-    MASK_OPACITY,
-    PALETTE,
-    LineOverlay,
-    Overlay,
-    Trails,
-    ZoneOverlay,
-    class_colour,
-    colour,
-    draw,
-    draw_instances,
-    in_direction,
-)
+from edge.draw import LineOverlay, Overlay, Trails, ZoneOverlay, draw, draw_instances
+from edge.draw.colours import class_colour, colour
+from edge.draw.pen import MASK_OPACITY
 from edge.types import U8, Instances, Stamp, Tracks, TrackState
 
 Window = tuple[int, int, int, int]
@@ -91,31 +80,6 @@ def test_edges_are_soft():
     across = drawn[160, 196:206, 0].astype(int)  # blue, from the outside in
     steps = set(across.tolist())
     assert len(steps) >= 4
-
-
-def test_colours_belong_to_ids_and_neighbours_differ():
-    assert len(set(PALETTE)) == len(PALETTE) == 7
-    for k in range(1, 50):
-        assert colour(k) == colour(k + 7)
-        difference = np.abs(np.subtract(colour(k), colour(k + 1)))
-        assert difference.max() > 80
-
-
-coordinate = st.integers(-1000, 1000)
-
-
-@given(coordinate, coordinate, coordinate, coordinate)
-def test_in_is_from_the_left_hand_to_the_right_hand(ax, ay, bx, by):
-    dx, dy = in_direction((ax, ay), (bx, by))
-    ahead = bx - ax, by - ay
-    if ahead == (0, 0):
-        assert (abs(dx), abs(dy)) == (0, 0)
-        return
-    assert dx * ahead[0] + dy * ahead[1] == pytest.approx(0, abs=1e-6)
-    assert np.hypot(dx, dy) == pytest.approx(1)
-    # Looking up the picture (ahead = (0, -1)) the right hand is at larger x: a quarter turn
-    # clockwise on the screen, (x, y) -> (-y, x).
-    assert dx * -ahead[1] + dy * ahead[0] > 0
 
 
 def test_the_arrow_points_in():
@@ -240,30 +204,6 @@ def test_instances_in_the_colours_of_their_numbers():
         assert np.abs(picture[110, x] - blend).max() <= 1
     assert (picture[200:] == 90).all()
     assert (draw_instances(image, rectangles([]), []) == image).all()
-
-
-# Machado et al. (2009), doi:10.1109/TVCG.2009.113, severity 1: linear RGB as seen.
-DEUTERANOPIA = (
-    (0.367322, 0.860646, -0.227968),
-    (0.280085, 0.672501, 0.047413),
-    (-0.011820, 0.042940, 0.968881),
-)
-PROTANOPIA = (
-    (0.152286, 1.052583, -0.204868),
-    (0.114503, 0.786281, 0.099216),
-    (-0.003882, -0.048116, 1.051998),
-)
-
-
-@pytest.mark.parametrize("sees", [np.eye(3), DEUTERANOPIA, PROTANOPIA])
-def test_colours_of_classes_are_told_apart_by_colour_blind_people(sees):
-    bgr = np.array([class_colour(k) for k in range(7)], np.float64) / 255
-    rgb = np.where(bgr <= 0.04045, bgr / 12.92, ((bgr + 0.055) / 1.055) ** 2.4)[:, ::-1]
-    seen = np.clip(rgb @ np.array(sees).T, 0, 1)
-    gamma = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
-    lab = cv2.cvtColor(gamma[None].astype(np.float32), cv2.COLOR_RGB2Lab)[0]
-    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2) + 1000 * np.eye(7)
-    assert apart.min() > 10  # a difference of 2 can just be seen
 
 
 def test_neighbours_differ_inside_and_classes_at_the_rim():
