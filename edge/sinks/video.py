@@ -201,7 +201,8 @@ def _container_options(path: Path) -> dict[str, str]:
     options = {"flush_packets": "1"}
     if path.suffix.lower() in (".mp4", ".mov"):
         # Fragments while it grows, so that a power cut spares them; indexed when it is closed.
-        options["movflags"] = "frag_keyframe+hybrid_fragmented"
+        # The header waits for the first second: it then says that the first picture is at 0 s.
+        options["movflags"] = "frag_keyframe+hybrid_fragmented+delay_moov"
     else:
         options["cluster_time_limit"] = "1000"  # milliseconds
     return options

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from browser import Browser
 
 import edge.sinks.video
 from edge.errors import ShapeError, SinkError
@@ -208,3 +210,36 @@ def test_wrong_pictures_and_closed_sinks(tmp_path):
 def test_a_sink_without_pictures_closes(tmp_path):
     VideoSink(tmp_path / "out.mp4", 64, 48).close()
     assert (tmp_path / "out.mp4").exists()
+
+
+VIDEO = "document.querySelector('video')"
+MIDDLE_BLUE = """(() => {
+  const video = document.querySelector("video");
+  const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0);
+  return context.getImageData(32, 24, 1, 1).data[2];
+})()"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_a_browser_plays_it_and_jumps_to_any_time(suffix, tmp_path):
+    path = tmp_path / f"out{suffix}"
+    write(path, [k / 10 for k in range(40)])
+    film = base64.b64encode(path.read_bytes()).decode()  # a page may not look into files
+    source = f"data:video/{suffix[1:]};base64,{film}"
+    (tmp_path / "page.html").write_text(f"<video muted src='{source}'></video>")
+    with Browser() as browser:
+        page = browser.page()
+        page.open((tmp_path / "page.html").as_uri())
+        page.wait("document.querySelector('video').readyState >= 2")
+        assert page.value(VIDEO + ".videoWidth") == 64
+        assert page.value(VIDEO + ".duration") == pytest.approx(4.0, abs=0.11)
+        for k in (30, 5):  # forth and back
+            page.value(f"{VIDEO}.currentTime = {k / 10 + 0.05}")
+            page.wait(f"!{VIDEO}.seeking && {VIDEO}.readyState >= 2")
+            assert page.value(MIDDLE_BLUE) == pytest.approx(40 + 5 * k, abs=8)
+        page.value(f"{VIDEO}.play()")
+        page.wait(f"{VIDEO}.currentTime > 1.5")
+        assert page.value(f"{VIDEO}.error") is None
