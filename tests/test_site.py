@@ -310,7 +310,7 @@ def test_a_recording_among_cameras_leaves_their_books_alone(tmp_path):
         assert ledger.flush()
         with ledger.journal._database.read() as connection:
             keys = connection.execute("SELECT source_key FROM sources").fetchall()
-        assert keys == [(site.lanes[0].events.encoder._source.source_key,)]
+        assert keys == [(site.lanes[0].events.encoder._envelope.source.source_key,)]
 
 
 class Encoding:

@@ -7,30 +7,24 @@ have world time as well, and totals that go on from one session to the next.
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.events.envelope import (
     MEDIA_S,
-    PX,
     SHARE,
     Envelope,
     S,
-    hash_of,
     rounded,
     time_of,
     utc_text,
     without_none,
 )
+from edge.events.facts import object_of, quality_of, zone_of
+from edge.events.identity import EventIds
 from edge.events.info import DeviceInfo, Past, RuleInfo, SourceInfo, Tally, Window
 from edge.events.tallies import Tallies, count_of
-from edge.types import CountEvent, Notice, Stamp, Totals, TrackFacts, TrackFlag
-
-# How many (rule, track, kind) keep their ordinal. Track ids are never reused, so the oldest can
-# go; those that come after it begin above it, in case it acts again.
-_MAX_ORDINALS = 16_384
+from edge.types import CountEvent, Notice, Stamp, Totals
 
 
 class Encoder:
@@ -57,13 +51,12 @@ class Encoder:
         """
         past = past or Past()
         self._envelope = Envelope(device, source, past.seq)
+        self._ids = EventIds(self._envelope)
         self._rules = {rule.id: rule for rule in rules}
         self._class_names = class_names
         self._config_rev = config_rev
         self._last: Stamp | None = None  # of the last event of a counter
         self._tallies = Tallies(class_names, past.tallies)
-        self._ordinals: OrderedDict[tuple[str, int, str], int] = OrderedDict()
-        self._least_ordinal = 0  # what was forgotten had none above
 
     def encode(
         self,
@@ -84,19 +77,19 @@ class Encoder:
             "interpolated": rule.kind == "line",
             "decided_media_s": rounded(event.decided.media_s, MEDIA_S),
         }
-        event_id = self._event_id(event, rule)
+        event_id = self._ids.next_of(event, rule)
         encoded = self._envelope.opened(event.kind, event_id, time)
         encoded["rule"] = self._rule(rule, event.direction)
         if event.track is not None:
-            encoded["object"] = self._object(event.track)
+            encoded["object"] = object_of(event.track, self._class_names, self._envelope.track_uid)
         self._tallies.note(rule.id, event.totals)
         encoded["count"] = count_of(self._tallies.of(rule.id), event.delta)
         if rule.kind == "zone":
-            encoded["zone"] = _zone(event)
+            encoded["zone"] = zone_of(event)
         if event.track is not None:
-            encoded["quality"] = _quality(event.track, frames_dropped_last_s, fps)
+            encoded["quality"] = quality_of(event.track, frames_dropped_last_s, fps)
         if event.kind == "line_crossing_reverted":
-            encoded["corrects"] = self._last_id(event, rule, "line_crossed")
+            encoded["corrects"] = self._ids.last_of(event, rule, "line_crossed")
         return self._envelope.closed(encoded)
 
     def snapshot(self, rule_id: str, window: Window, stamp: Stamp) -> dict[str, Any]:
@@ -109,14 +102,13 @@ class Encoder:
         """
         rule = self._rules[rule_id]
         start_s, end_s = rounded(window.start_s, MEDIA_S), rounded(window.end_s, MEDIA_S)
-        what = [rule.id, rule.geometry_hash, self._source.id, self._source.session]
-        event_id = hash_of([*self._origin(), *what, "count_snapshot", start_s, end_s])
         if window.is_utc:
             # A clock that is set back lets a window come again.
-            event_id = self._live_id("count_snapshot")
+            event_id = self._ids.of_now("count_snapshot")
             time = time_of(stamp)
             span: dict[str, Any] = {"start": utc_text(start_s), "end": utc_text(end_s)}
         else:
+            event_id = self._ids.of_window(rule, start_s, end_s)
             time = time_of(stamp, min(window.end_s, stamp.media_s))
             span = {"start": start_s, "end": end_s}
         encoded = self._envelope.opened("count_snapshot", event_id, time)
@@ -128,7 +120,9 @@ class Encoder:
 
     def started(self, stamp: Stamp) -> dict[str, Any]:
         """`started`: what this run counts. Send it before the first frame's events."""
-        return self._rules_event("started", self._run_id("started"), stamp)
+        return self._rules_event(
+            "started", self._ids.of_run("started", self._rules.values(), self._config_rev), stamp
+        )
 
     def stopped(self, stamp: Stamp, totals: Mapping[str, Totals]) -> dict[str, Any]:
         """`stopped`: the final totals.
@@ -139,7 +133,11 @@ class Encoder:
         """
         # An interrupted run stops elsewhere than one that comes to the end.
         at = [rounded(stamp.media_s, MEDIA_S)]
-        encoded = self._envelope.opened("stopped", self._run_id("stopped", at), time_of(stamp))
+        encoded = self._envelope.opened(
+            "stopped",
+            self._ids.of_run("stopped", self._rules.values(), self._config_rev, at),
+            time_of(stamp),
+        )
         encoded["counts"] = [
             {"rule_id": rule, "count": count_of(self._tallies.of(rule, totals.get(rule)), 0)}
             for rule in self._rules
@@ -149,8 +147,7 @@ class Encoder:
     def begin(self, session: int, width: int, height: int) -> None:
         """Another session of a live source: totals go on, tracks are others."""
         self._tallies.turn_over()
-        self._ordinals.clear()
-        self._least_ordinal = 0
+        self._ids.begin()
         self._envelope.begin(session, width, height)
 
     def reconfigured(
@@ -190,7 +187,7 @@ class Encoder:
 
     def config_changed(self, stamp: Stamp) -> dict[str, Any]:
         """`config_changed`: what is counted from now on."""
-        return self._rules_event("config_changed", self._live_id("config_changed"), stamp)
+        return self._rules_event("config_changed", self._ids.of_now("config_changed"), stamp)
 
     def interrupted(self, entered: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
         """`zone_exited` of a stay that an earlier run saw begin and nobody saw end.
@@ -200,7 +197,7 @@ class Encoder:
             stamp: the time at which it is closed.
         """
         rule, who = self._rules[entered["rule"]["id"]], entered["object"]
-        event_id = hash_of([*self._origin(), entered["event_id"], "interrupted"])
+        event_id = self._ids.of_end(entered["event_id"])
         encoded = self._envelope.opened("zone_exited", event_id, time_of(stamp))
         encoded["rule"] = self._rule(rule, "out")
         encoded["object"] = who
@@ -221,8 +218,7 @@ class Encoder:
             last_seq: number of the last.
             deltas: what they added to in and out, by rule id.
         """
-        what = [self._source.id, self._source.session, "events_lost", first_seq, last_seq]
-        event_id = hash_of([*self._origin(), *what])
+        event_id = self._ids.of_loss(first_seq, last_seq)
         time = time_of(self._last or Stamp(0, 0.0))
         encoded = self._envelope.head("events_lost", event_id, time, last_seq)
         encoded["lost"] = {
@@ -252,19 +248,7 @@ class Encoder:
         return self._envelope.closed(encoded)
 
     def _live_event(self, kind: str, stamp: Stamp) -> dict[str, Any]:
-        return self._envelope.opened(kind, self._live_id(kind), time_of(stamp))
-
-    def _live_id(self, kind: str) -> str:
-        """Of what is never replayed: its number in the session makes it one of a kind."""
-        what = [self._source.id, self._source.session, kind, self._envelope.seq + 1]
-        return hash_of([*self._origin(), *what])
-
-    @property
-    def _source(self) -> SourceInfo:
-        return self._envelope.source
-
-    def _origin(self) -> list[str]:
-        return [self._envelope.device.id, self._source.source_key]
+        return self._envelope.opened(kind, self._ids.of_now(kind), time_of(stamp))
 
     def _rule(self, rule: RuleInfo, direction: str) -> dict[str, Any]:
         names = {"in": rule.in_name, "out": rule.out_name}
@@ -276,82 +260,3 @@ class Encoder:
             direction_name=names.get(direction),
             config_rev=self._config_rev,
         )
-
-    def _object(self, track: TrackFacts) -> dict[str, Any]:
-        is_inferred = bool(track.flags & TrackFlag.FOOT_INFERRED)
-        return {
-            "track_id": int(track.track_id),
-            "track_uid": self._envelope.track_uid(track.track_id),
-            "class": self._class_names[track.class_id],
-            "class_id": int(track.class_id),
-            "class_share": rounded(track.class_share, SHARE),
-            "confidence": rounded(track.score, SHARE),
-            "age_s": rounded(track.age_s, S),
-            "hits": int(track.hits),
-            "bbox": [rounded(value, PX) for value in track.box],
-            "anchor": {
-                "x": rounded(track.foot[0], PX),
-                "y": rounded(track.foot[1], PX),
-                "kind": "inferred_foot" if is_inferred else "mask_foot",
-            },
-            "velocity_px_s": [rounded(value, PX) for value in track.velocity_px_s],
-            "mask": {
-                "area_px": int(track.area_px),
-                "visible_fraction": rounded(track.visible, SHARE),
-                "touches_border": bool(track.flags & TrackFlag.BORDER),
-            }
-            | (
-                {"occluded_by": [self._envelope.track_uid(track.in_front)]}
-                if track.in_front
-                else {}
-            ),
-        }
-
-    def _event_id(self, event: CountEvent, rule: RuleInfo) -> str:
-        key = _what(event, event.kind)
-        ordinal = self._ordinals.pop(key, self._least_ordinal) + 1
-        self._ordinals[key] = ordinal  # now the newest
-        if len(self._ordinals) > _MAX_ORDINALS:
-            _, forgotten = self._ordinals.popitem(last=False)
-            self._least_ordinal = max(self._least_ordinal, forgotten)
-        return self._hash_of(rule, key, ordinal)
-
-    def _last_id(self, event: CountEvent, rule: RuleInfo, kind: str) -> str:
-        """Id of the latest event of that kind of the same track at the same rule."""
-        key = _what(event, kind)
-        return self._hash_of(rule, key, self._ordinals.get(key, 1))
-
-    def _hash_of(self, rule: RuleInfo, key: tuple[str, int, str], ordinal: int) -> str:
-        _, track_id, kind = key
-        uid = self._envelope.track_uid(track_id)
-        return hash_of([*self._origin(), rule.id, rule.geometry_hash, uid, kind, ordinal])
-
-    def _run_id(self, kind: str, at: Sequence[float] = ()) -> str:
-        source = self._source
-        rules = [[rule.id, rule.geometry_hash] for rule in self._rules.values()]
-        what = [source.source_key, source.id, source.session, kind, rules]
-        return hash_of([self._envelope.device.id, *what, self._config_rev, *at])
-
-
-def _what(event: CountEvent, kind: str) -> tuple[str, int, str]:
-    return event.rule_id, event.track.track_id if event.track is not None else 0, kind
-
-
-def _zone(event: CountEvent) -> dict[str, Any]:
-    dwelt = event.kind in ("zone_exited", "zone_dwell")
-    return without_none(
-        occupancy=int(event.occupancy),
-        area_fraction=rounded(event.area_fraction, SHARE),
-        dwell_s=rounded(event.dwell_s, S) if dwelt else None,
-    )
-
-
-def _quality(
-    track: TrackFacts, frames_dropped_last_s: int | None, fps: float | None
-) -> dict[str, Any]:
-    return without_none(
-        flags=[flag.name.lower() for flag in TrackFlag if track.flags & flag],
-        group_size=track.group_size,
-        frames_dropped_last_s=frames_dropped_last_s,
-        fps=rounded(fps, 2) if fps is not None and math.isfinite(fps) else None,
-    )

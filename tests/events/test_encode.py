@@ -245,19 +245,19 @@ def test_ids_change_with_device_source_and_geometry(changed):
 
 
 def test_what_is_remembered_for_ids_is_bounded_and_what_is_in_use_stays(monkeypatch):
-    monkeypatch.setattr("edge.events.encode._MAX_ORDINALS", 10)
+    monkeypatch.setattr("edge.events.identity.MAX_ORDINALS", 10)
     run = encoder()
     occupied = {run.encode(EVENTS["zone_occupancy"])["event_id"]}
     for track_id in range(1, 50):
         run.encode(replace(CROSSED, track=replace(TRACK, track_id=track_id)))
         occupied.add(run.encode(EVENTS["zone_occupancy"])["event_id"])
-    assert len(run._ordinals) == 10
+    assert len(run._ids._ordinals) == 10
     assert len(occupied) == 50
 
 
 @pytest.mark.parametrize("kind", ["zone_occupancy", "overcrowding_started", "line_crossed"])
 def test_what_happens_again_after_much_else_has_an_id_of_its_own(monkeypatch, kind):
-    monkeypatch.setattr("edge.events.encode._MAX_ORDINALS", 10)
+    monkeypatch.setattr("edge.events.identity.MAX_ORDINALS", 10)
     run, found = encoder(), []
     for round_ in range(4):
         for _ in range(round_ + 1):
