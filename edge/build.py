@@ -34,7 +34,6 @@ from edge.types import F64
 
 # Detectors flip between these on one object; a track may change class within its group.
 CLASS_GROUPS = (("car", "truck", "bus", "van", "vehicle"), ("bicycle", "motorcycle"))
-PEOPLE = ("person", "pedestrian", "child", "rider")
 LIVING = ("person", "pedestrian", "child", "rider", "dog", "cat", "horse", "bird", "cow", "sheep")
 
 
@@ -104,11 +103,6 @@ def provider_settings(config: Config) -> ProviderSettings:
         longest_px=m.input_size,
         batch=m.batch,
     )
-
-
-def people(class_names: Sequence[str]) -> frozenset[int]:
-    """The classes that are people, whom pictures may have to hide."""
-    return frozenset(k for k, name in enumerate(class_names) if name in PEOPLE)
 
 
 def tracker(config: Config, camera: str, class_names: Sequence[str]) -> Tracker:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge.build import people
-from edge.config import Config, FileSink, MqttSink, StdoutSink
+from edge.config import Config, FileSink, MqttSink, StdoutSink, people
 from edge.delivery import Sink
 from edge.sinks.evidence import EvidenceFolder
 from edge.sinks.rotating import RotatingFile
@@ -83,7 +82,7 @@ def evidence(config: Config, class_names: Sequence[str]) -> tuple[EvidenceFolder
     folder = EvidenceFolder(
         Path(section.folder), section.keep_days * DAY_S, round(section.max_mb * 1e6), section.blur
     )
-    hidden = people(class_names)
+    hidden = people(class_names, config.blur_people)
 
     def keep(event: Mapping[str, Any], step: Step) -> str | None:
         if event["type"] not in WITH_EVIDENCE or step.image is None:

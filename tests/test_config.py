@@ -22,6 +22,7 @@ from edge.config import (
     load,
     parse_line_option,
     parse_zone_option,
+    people,
 )
 from edge.config.delivery import SINKS
 from edge.config.shapes import is_simple, paths_cross, polygon_area
@@ -82,6 +83,21 @@ ERRORS = [
         "colour: red\n",
         ":1: unknown key 'colour', expected device_id, blur_people, snapshot_every_s, "
         "cameras, model, tracker, counting, journal, sinks, evidence, web or log",
+    ),
+    *(
+        (
+            f"blur_people: {text}",
+            f"blur_people: {text}\n",
+            f":1: blur_people: expected true, false or a list of class names, got {got}",
+        )
+        for text, got in [
+            ("person", "'person'"),
+            ("[]", "[]"),
+            ("[1]", "[1]"),
+            ("['']", "['']"),
+            ("1", "1"),
+            ("", "nothing"),
+        ]
     ),
     (
         "camera called like a section",
@@ -492,6 +508,51 @@ def test_classes_are_checked_against_the_model():
         "did you mean 'person'?"
     )
     check_classes(given, ["persn", "car"])
+
+
+@pytest.mark.parametrize(
+    ("blur", "names", "told"),
+    [
+        (False, ["car"], None),
+        (True, ["car", "Person"], None),
+        (True, ["people", "van"], None),
+        (["car"], ["person", "car"], None),
+        (
+            True,
+            ["car", "bus"],
+            "blur_people: expected a class of people in the model, got car, bus; list the classes "
+            "to hide, as in blur_people: [car], or leave it out",
+        ),
+        (
+            ["drivr", "car", "x"],
+            ["driver", "car"],
+            "blur_people: expected a class of the model, got 'drivr', did you mean 'driver'?\n"
+            "blur_people: expected a class of the model, got 'x', expected driver or car",
+        ),
+    ],
+)
+def test_people_who_shall_be_hidden_must_be_a_class_of_the_model(blur, names, told):
+    given = Config.model_validate({"blur_people": blur})
+    if told is None:
+        check_classes(given, names)
+        return
+    with pytest.raises(ConfigError) as caught:
+        check_classes(given, names)
+    assert str(caught.value) == told
+
+
+def test_classes_that_are_people_are_the_usual_ones_or_those_listed():
+    names = ["car", "PERSON", "dog", "cyclist"]
+    assert people(names) == people(names, False) == {1, 3}
+    assert people(names, ["dog", "cyclist"]) == {2, 3}
+    assert people(["car"]) == frozenset()
+
+
+@given(st.booleans() | st.lists(st.text(min_size=1).filter(str.strip), min_size=1))
+def test_whom_to_hide_is_read_as_it_is_written(blur):
+    read = Config.model_validate({"blur_people": blur}).blur_people
+    assert read == (blur if isinstance(blur, bool) else tuple(blur))
+    jsonschema.validate({"blur_people": blur}, Config.model_json_schema())
 
 
 DOOR = {"a": [0, 0.5], "b": [1, 0.5]}

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "edge"
 
 LAYERS: dict[str, int] = {
     "errors": 0,
+    "installing": 0,
     "types": 1,
     **dict.fromkeys(("boxes", "geometry", "masks", "mosaic", "rle", "stats"), 2),
     **dict.fromkeys(("config", "sources", "segment", "track", "count", "events", "sinks"), 3),

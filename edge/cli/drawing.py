@@ -56,7 +56,8 @@ class Shown:
 def show(config: Config, camera: str, file: Path, needs_model: bool) -> None:
     """Serve the editor and show pictures until a signal comes."""
     stop = stop_on_signal()
-    segmenter = _segmenter(config, needs_model)
+    # Without a model nobody would be hidden.
+    segmenter = _segmenter(config, needs_model or bool(config.blur_people))
     shown, chosen = Shown(camera), config.cameras[camera]
     rules = rules_of(config.model_copy(update={"cameras": {camera: chosen}}))
     told = Told(shown.statuses, lambda: rules)

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import edge
-from edge import build
 from edge.cli.desk import Desk
 from edge.cli.editing import Editable
-from edge.config import Config, Line, Web
+from edge.config import Config, Line, Web, people
 from edge.errors import SinkError
 from edge.events import Tally, utc_text
 from edge.events.journal import Choice, Journal
@@ -78,7 +77,7 @@ class LivePage:
             provider="nothing" if segmenter is None else segmenter.session.provider,
             has_evidence=folder is not None,
         )
-        hidden = build.people(names) if config.blur_people else ()
+        hidden = people(names, config.blur_people) if config.blur_people else ()
         self._metrics: Metrics | None = None
         self.address = ""
         self._board = Board()

@@ -17,7 +17,7 @@ from edge import build, pipeline
 from edge.cli.live import FINISH_S, close_ledger, journal_path
 from edge.cli.logs import start_logging
 from edge.cli.terminal import ProgressOutput, console, totals_table, warn
-from edge.config import Config, tracks_rev
+from edge.config import Config, people, tracks_rev
 from edge.delivery import Sink
 from edge.errors import ConfigError
 from edge.ledger import Ledger
@@ -51,7 +51,7 @@ class Results:
     track_format: TracksFormat
     max_frames: int | None
     quiet: bool
-    blur_people: bool = False
+    blur_people: bool | tuple[str, ...] = False
     report: RunReport | None = None
 
     def of(self, camera: str) -> Results:
@@ -93,7 +93,7 @@ def session_outputs(
     }
     outputs = _files(results.of(f"{camera}.{number}"), names, provenance, LIVE_FPS, [])
     if results.report is not None:
-        outputs.append(results.report.footprints(camera, build.people(names)))
+        outputs.append(results.report.footprints(camera, people(names, results.blur_people)))
     return outputs
 
 
@@ -112,7 +112,7 @@ def _files(
         outputs.append(TracksSink(its.tracks, names, its.track_format))
     if its.video:
         sink = VideoSink(its.video, provenance["width"], provenance["height"], fps)
-        hidden = build.people(names) if its.blur_people else ()
+        hidden = people(names, its.blur_people) if its.blur_people else ()
         outputs.append(VideoOutput(sink, names, counters, hidden))
     return outputs
 
@@ -206,7 +206,7 @@ def _count(  # noqa: PLR0913
         outputs: list[Output] = [events]
         outputs += _files(results, names, provenance, source.fps, counters)
         if results.report is not None:
-            outputs.append(results.report.footprints(camera, build.people(names)))
+            outputs.append(results.report.footprints(camera, people(names, results.blur_people)))
         frames = source.frame_count
         most = results.max_frames
         total = min(most or frames, frames) if frames else most

@@ -143,7 +143,7 @@ def run(  # noqa: PLR0913
         config, secrets = given(config_file, sources or [], line, zone, classes, snapshot_every)
         config = with_model(config, {k: v for k, v in changes.items() if v is not None})
         config = config if web is None else with_listen(config, web)
-        config = config.model_copy(update={"blur_people": blur_people or config.blur_people})
+        config = config.model_copy(update={"blur_people": config.blur_people or blur_people})
         return with_moving_cameras(config) if camera_motion else config, secrets
 
     config, secrets = load()

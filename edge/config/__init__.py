@@ -25,6 +25,7 @@ from edge.config.options import (
     with_listen,
     with_model,
 )
+from edge.config.people import people
 from edge.config.revision import config_rev, geometry_hash, tracks_rev
 from edge.config.rules import Camera, Line, Zone, check_rule_classes, check_rule_names
 from edge.config.secrets import Secrets, written_out
@@ -68,6 +69,7 @@ __all__ = [
     "parse_line_option",
     "parse_zone_option",
     "paths_cross",
+    "people",
     "segments_meet",
     "tracks_rev",
     "with_listen",

@@ -137,8 +137,8 @@ class Model(Section):
     )
     provider: Literal["auto", "tensorrt", "cuda", "openvino", "cpu"] = Field(
         default="auto",
-        description="Where it runs: auto, tensorrt, cuda, openvino or cpu; auto takes the fastest "
-        "that works here.",
+        description="Where it runs: auto, tensorrt, cuda, openvino or cpu; auto takes the first of "
+        "these that works here.",
     )
     strict_provider: bool = Field(
         default=False,

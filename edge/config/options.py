@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from edge.config.delivery import Web
 from edge.config.messages import problems_of, shown, suggestion
 from edge.config.model import Model
+from edge.config.people import people
 from edge.config.rules import Camera, Line, Zone
 from edge.config.sections import Config
 from edge.config.values import Point
@@ -112,14 +113,15 @@ def with_listen(config: Config, listen: str) -> Config:
 
 
 def check_classes(config: Config, names: Sequence[str]) -> None:
-    """Refuse class names that the model does not know.
+    """Refuse class names that the model does not know, and to hide people it does not tell.
 
     Args:
         config: The config.
         names: The model's class names.
 
     Raises:
-        ConfigError: One line for each unknown name, with the nearest known one.
+        ConfigError: One line for each unknown name, with the nearest known one; or the model has
+            no class of people, and they shall be hidden.
     """
     problems = [
         f"{where}: expected a class of the model, got '{given}', {suggestion(given, names)}"
@@ -128,8 +130,26 @@ def check_classes(config: Config, names: Sequence[str]) -> None:
         for given in classes
         if given not in names
     ]
+    problems += _blur_problems(config.blur_people, names)
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+def _blur_problems(blur: bool | Sequence[str], names: Sequence[str]) -> list[str]:
+    """Why the model's people could not be hidden: nobody would notice that they are not."""
+    if not isinstance(blur, bool):
+        return [
+            f"blur_people: expected a class of the model, got '{given}', {suggestion(given, names)}"
+            for given in blur
+            if given not in names
+        ]
+    if not blur or people(names):
+        return []
+    some = ", ".join(names[:8]) + (", ..." if names[8:] else "")
+    return [
+        f"blur_people: expected a class of people in the model, got {some}; list the classes to "
+        f"hide, as in blur_people: [{names[0]}], or leave it out"
+    ]
 
 
 def _class_lists(where: str, camera: Camera) -> Iterator[tuple[str, Sequence[str]]]:

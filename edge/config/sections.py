@@ -12,7 +12,7 @@ from edge.config.delivery import Evidence, Journal, Log, Sink, Web
 from edge.config.model import Model
 from edge.config.rules import Camera
 from edge.config.section import Section
-from edge.config.values import Name, Share, Text, problem
+from edge.config.values import Blur, Name, Share, Text, problem
 
 
 class Tracker(Section):
@@ -89,10 +89,10 @@ class Config(Section):
     """The whole config file."""
 
     device_id: Text = Field(default="edge", description="Name of this device in events.")
-    blur_people: bool = Field(
+    blur_people: Blur = Field(
         default=False,
         description="Make people unrecognisable, by their masks, in annotated videos and on the "
-        "page.",
+        "page: true, or a list of the model's classes that are people.",
     )
     snapshot_every_s: float | None = Field(
         default=None,

@@ -59,9 +59,19 @@ def check_no_repeats(points: tuple[Point, ...]) -> tuple[Point, ...]:
     return points
 
 
+def _yes_no_or_names(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    names = list(value) if isinstance(value, list | tuple) else []
+    if names and all(isinstance(name, str) and name.strip() for name in names):
+        return tuple(names)
+    raise expected("true, false or a list of class names")
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Point = Annotated[tuple[Share, Share], BeforeValidator(_point)]
 # Letters, digits and a few signs: names end up in MQTT topics, track ids and on command lines.
 Name = Annotated[str, Field(pattern=r"^\w[\w .-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1)]
 Classes = Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+Blur = Annotated[bool | tuple[Text, ...], BeforeValidator(_yes_no_or_names)]

@@ -118,7 +118,7 @@ def _since(rule: Rule) -> str:
 
 
 def _cards(summary: Summary) -> Iterator[str]:
-    yield '<section aria-label="Totals">'
+    yield "<section aria-labelledby=totals><h2 id=totals class=aloud>Totals</h2>"
     for source in summary.sources:
         if len(summary.sources) > 1:
             yield f"<h3>{escape(source.label)}</h3>"

@@ -18,6 +18,8 @@ main { max-width: 960px; margin: 0 auto; padding: 24px 20px 48px; }
 h1 { font-size: 1.7rem; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.3rem; margin: 2.2rem 0 .6rem; padding-top: 1rem; overflow-wrap: anywhere;
   border-top: 1px solid var(--rule); }
+.aloud { position: absolute; width: 1px; height: 1px; margin: 0; padding: 0; border: 0;
+  overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 h3 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; overflow-wrap: anywhere; }
 p { margin: .3rem 0; } .soft, caption, figcaption, footer { color: var(--soft); font-size: .9rem; }
 .warn { background: var(--warn-back); color: var(--warn); border-radius: 8px; padding: .6rem .9rem;

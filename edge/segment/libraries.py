@@ -10,33 +10,54 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.installing import is_jetson
+
 _LOAD, _DYNAMIC = 1, 2  # kinds of segments
 _NEEDED, _STRINGS = 1, 5  # entries of the dynamic section
 # Where the wheels of CUDA, cuDNN and TensorRT put theirs, which the loader does not know.
 _WHEEL_FOLDERS = ("nvidia/*/lib", "tensorrt_libs")
 _MAJORS = range(7, 15)  # of CUDA, cuDNN and TensorRT in use
 
+_TENSORRT, _DRIVER = "libnv(infer|onnxparser)", r"libcuda\.so"
+_CUDA = "libcu|libnvrtc|libnvJitLink"
 # What to do, by the beginning of a library's name; {0} is the major version after its own.
-_REMEDIES = (
+_DLA = (
+    "libnvdla_compiler",  # which only JetPack's TensorRT needs
+    "start the container with `--runtime nvidia`, and have the package nvidia-l4t-dla-compiler on "
+    "the host",
+)
+_ON_PC = (
+    _DLA,
     (
-        "libnvdla_compiler",
-        "on a Jetson start the container with `--runtime nvidia`, and have the package "
-        "nvidia-l4t-dla-compiler on the host",
+        _TENSORRT,
+        "install this TensorRT: `pip install 'tensorrt-cu13<{0}'` (-cu12 with CUDA 12)",
+    ),
+    (_DRIVER, "install NVIDIA's driver; start a container with `--gpus all`"),
+    (
+        _CUDA,
+        "install these versions of CUDA and cuDNN: `pip install 'onnxruntime-gpu[cuda,cudnn]'` "
+        "(before 1.27 it is for CUDA 12)",
+    ),
+)
+_OTHER_JETPACK = (
+    "if JetPack has it in another version, install an onnxruntime-gpu wheel that was built for "
+    "this JetPack (see docs/jetson.md)"
+)
+_ON_JETSON = (
+    _DLA,
+    (
+        _TENSORRT,
+        "install JetPack's TensorRT: `sudo apt install tensorrt`, or all of JetPack: "
+        f"`sudo apt install nvidia-jetpack`; {_OTHER_JETPACK}",
     ),
     (
-        "libnv(infer|onnxparser)",
-        "install this TensorRT: JetPack has it, elsewhere `pip install 'tensorrt-cu13<{0}'` "
-        "(-cu12 with CUDA 12)",
+        _DRIVER,
+        "start the container with `--runtime nvidia`; outside of one the driver is L4T's own: "
+        "flash JetPack anew",
     ),
     (
-        r"libcuda\.so",
-        "install NVIDIA's driver; start a container with `--gpus all`, on a Jetson with "
-        "`--runtime nvidia`",
-    ),
-    (
-        "libcu|libnvrtc|libnvJitLink",
-        "install these versions of CUDA and cuDNN: JetPack has them, elsewhere "
-        "`pip install 'onnxruntime-gpu[cuda,cudnn]'` (before 1.27 it is for CUDA 12)",
+        _CUDA,
+        "install JetPack's CUDA and cuDNN: `sudo apt install nvidia-jetpack`; " + _OTHER_JETPACK,
     ),
 )
 
@@ -147,17 +168,25 @@ def some_major(stem: str, but: Sequence[int] = (), packages: Path | None = None)
     return next((name for name in versions if load_error(name, packages) is None), None)
 
 
-def remedy(name: str) -> str:
+def remedy(name: str, on_jetson: bool | None = None) -> str:
     """What to do where a library is missing; empty if there is no advice.
 
-    >>> remedy("libnvinfer.so.10")[:66]
-    "install this TensorRT: JetPack has it, elsewhere `pip install 'ten"
+    Args:
+        name: of the library.
+        on_jetson: whether JetPack's packages are advised; None: if this is a Jetson.
+
+    >>> remedy("libnvinfer.so.10", on_jetson=False)
+    "install this TensorRT: `pip install 'tensorrt-cu13<11'` (-cu12 with CUDA 12)"
+    >>> remedy("libnvinfer.so.10", on_jetson=True)[:60]
+    "install JetPack's TensorRT: `sudo apt install tensorrt`, or "
     >>> remedy("libm.so.6")
     ''
     """
+    if on_jetson is None:
+        on_jetson = is_jetson()
     major = re.search(r"\.so\.(\d+)", name)
     number = int(major.group(1)) if major else 0
-    for beginning, text in _REMEDIES:
+    for beginning, text in _ON_JETSON if on_jetson else _ON_PC:
         if re.match(beginning, name):
             return text.format(number + 1)
     return ""

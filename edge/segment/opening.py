@@ -24,6 +24,7 @@ import numpy as np
 import onnxruntime as ort
 
 from edge.errors import ModelError
+from edge.installing import is_jetson
 from edge.segment import engine_cache, gpu, libraries, providers
 from edge.segment.probe import PROBE, PROBE_SHAPE
 from edge.segment.providers import PROVIDERS, Attempt, Options, ProviderSettings, short_name
@@ -82,7 +83,7 @@ def opened(
     refused: list[str] = []
     for name in providers.attempts(provider, listed, strict):
         if PROVIDERS[name] not in listed:
-            why = providers.not_built_in(name, runtime_version(), listed)
+            why = providers.not_built_in(name, runtime_version(), listed, is_jetson())
             if strict:
                 raise ModelError(f"{model.path}: expected provider {name}, got {why}")
             refused.append(why)

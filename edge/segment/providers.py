@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from edge.installing import onnxruntime_with
+
 PROVIDERS = {  # from the fastest to the one that always works
     "tensorrt": "TensorrtExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -23,13 +25,6 @@ STEP_PX = 32
 SMALL_BYTES = 64 << 20  # of a model's file
 MOST_AT_ONCE = 4
 FIRST_PX = 256  # of the first picture that a model of any size is shown
-
-_NOT_BUILT_IN = {
-    "tensorrt": "install edgecount[gpu], on a Jetson JetPack's onnxruntime-gpu wheel",
-    "cuda": "install edgecount[gpu], on a Jetson JetPack's onnxruntime-gpu wheel",
-    "openvino": "install edgecount[openvino]",
-    "cpu": "install onnxruntime anew",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +137,12 @@ def runs_at_once(settings: CpuSettings, threads: int, model_bytes: int) -> int:
     return min(threads, MOST_AT_ONCE) if model_bytes <= SMALL_BYTES else 1
 
 
-def not_built_in(name: str, version: str, listed: Sequence[str]) -> str:
+def not_built_in(name: str, version: str, listed: Sequence[str], on_jetson: bool) -> str:
     """Why a provider cannot be had whose onnxruntime was built without it, and the remedy."""
     had = [short for short, full in PROVIDERS.items() if full in listed]
     return (
         f"an onnxruntime {version} that has {', '.join(had) or 'none'}; "
-        f"{_NOT_BUILT_IN[name]}, or use --provider auto"
+        f"{onnxruntime_with(name, on_jetson)}, or use --provider auto"
     )
 
 

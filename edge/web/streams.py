@@ -81,13 +81,13 @@ async def _gone(receive: Receive) -> None:
 
 async def mjpeg(pictures: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """Pictures as the parts of `multipart/x-mixed-replace`."""
-    boundary = f"--{BOUNDARY}\r\n".encode()
+    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
     try:
-        yield boundary
+        yield head
         async for jpeg in pictures:
-            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            # With the next boundary at once, or browsers show each picture one late.
-            yield head.encode() + jpeg + b"\r\n" + boundary
+            # With the next boundary and head at once, or browsers show each picture one late, and
+            # the last of a recording never; so no head can tell a length.
+            yield jpeg + b"\r\n" + head
     finally:
         await pictures.aclose()
 

@@ -8,6 +8,7 @@ from edge.errors import ModelError
 from edge.segment import gpu, libraries, opening
 from edge.segment.gpu import Gpu
 from edge.segment.libraries import Missing
+from edge.segment.providers import not_built_in
 
 ORIN = Gpu("Orin", "8.7", "12.6")
 CUDNN = Missing("libcudnn.so.9", "libcudnn.so.9 is missing", "install cuDNN")
@@ -63,13 +64,34 @@ def test_a_gpu_that_is_not_used(machine):
 
 def test_a_jetson_without_a_gpu_build(machine):
     machine({"cpu": ""}, gpus=[ORIN], is_jetson=True)
-    assert built()["onnxruntime"].remedy == providers.JETSON_WHEEL
+    remedy = built()["onnxruntime"].remedy
+    assert remedy.startswith("`pip uninstall -y onnxruntime ")
+    assert "wheel that was built for this JetPack" in remedy
+    assert built(Wanted("cuda"))["provider cuda"].remedy == remedy
+
+
+def test_the_error_and_the_doctor_advise_the_same(machine):
+    machine({"cpu": ""}, gpus=[ORIN])
+    for name in ("cuda", "tensorrt", "openvino"):
+        remedy = built(Wanted(name))[f"provider {name}"].remedy
+        assert remedy in not_built_in(name, "1.32.0", [], on_jetson=False)
+        assert "`pip uninstall -y onnxruntime onnxruntime-gpu onnxruntime-openvino` first" in remedy
+
+
+def test_openvino_is_taken_before_the_cpu_and_says_so(machine):
+    machine({"cuda": "no GPU 0", "openvino": "", "cpu": ""}, gpus=[])
+    assert "auto takes it" in built()["provider openvino"].found
 
 
 def test_a_gpu_that_works(machine):
     machine({"cuda": "", "cpu": ""}, gpus=[ORIN], some=("libcudnn",))
     found = built()
     assert {each.state for each in found.values()} == {"ok"}
+    assert found["provider cuda"].found.startswith(
+        "creates a session and runs it; auto takes it: `--provider cpu`"
+    )
+    assert found["provider cpu"].found == "creates a session and runs it"
+    assert "auto" not in built(Wanted("cuda"))["provider cuda"].found
     assert found["libraries of cuda"].found == "libcudart.so.12 load"
     assert found["cuDNN"].found == "libcudnn.so.9 loads"
 

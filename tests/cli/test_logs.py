@@ -149,9 +149,8 @@ def test_logins_in_addresses_never_pass(password):
 
 
 def test_short_secrets_do_not_shred_lines():
-    assert Redactor(["a", "", "12"]).text("a camera at 12 fps, 1200 a") == (
-        "*** camera at *** fps, 1200 ***"
-    )
+    line = "a camera at 12 fps, 1200 a"
+    assert Redactor(["a", "", "12"]).text(line) == line
 
 
 def test_a_longer_secret_goes_before_one_inside_it():

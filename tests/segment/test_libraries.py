@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.segment import libraries
-from edge.segment.libraries import Missing, linked, load_error, missing, some_major, told
+from edge.segment.libraries import Missing, linked, load_error, missing, remedy, some_major, told
 
 ABSENT = "libsurely-absent.so.7"
 BASE = 0x10000  # where the file is loaded
@@ -122,3 +122,25 @@ def test_the_library_that_another_one_needs_is_named(monkeypatch):
     [found] = missing(["libnvinfer.so.10"])
     assert found.reason == "libnvinfer.so.10 needs libnvdla_compiler.so, which is missing"
     assert "nvidia-l4t-dla-compiler" in found.remedy
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["libnvinfer.so.10", "libnvonnxparser.so.10", "libcudart.so.12", "libcudnn.so.9"],
+)
+def test_a_jetson_is_told_of_jetpack_and_a_pc_of_wheels(name, monkeypatch):
+    only(monkeypatch)
+    monkeypatch.setattr(libraries, "is_jetson", lambda: True)
+    [found] = missing([name])
+    assert "`sudo apt install nvidia-jetpack`" in found.remedy
+    assert ("`sudo apt install tensorrt`" in found.remedy) == name.startswith("libnv")
+    assert "pip install" not in found.remedy
+    monkeypatch.setattr(libraries, "is_jetson", lambda: False)
+    [found] = missing([name])
+    assert "pip install" in found.remedy
+    assert "JetPack" not in found.remedy
+
+
+def test_a_jetson_without_a_driver_is_told_of_its_container():
+    assert "--runtime nvidia" in remedy("libcuda.so.1", on_jetson=True)
+    assert "--gpus all" in remedy("libcuda.so.1", on_jetson=False)

@@ -55,13 +55,18 @@ def test_a_name_that_is_not_known_is_shortened():
 
 
 def test_what_is_not_built_in_is_told_with_a_remedy():
-    told = providers.not_built_in("cuda", "1.32.0", ["AzureExecutionProvider", CPU])
-    assert told.startswith("an onnxruntime 1.32.0 that has cpu; install edgecount[gpu]")
+    listed = ["AzureExecutionProvider", CPU]
+    told = providers.not_built_in("cuda", "1.32.0", listed, on_jetson=False)
+    assert told.startswith("an onnxruntime 1.32.0 that has cpu; install edgecount[gpu]: `pip unin")
+    told = providers.not_built_in("cuda", "1.32.0", listed, on_jetson=True)
+    assert "edgecount[gpu]" not in told
+    assert "`pip uninstall -y onnxruntime " in told
+    assert "wheel that was built for this JetPack" in told
 
 
 def test_the_extras_of_the_remedies_exist():
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    remedies = " ".join(providers.not_built_in(name, "1", []) for name in PROVIDERS)
+    remedies = " ".join(providers.not_built_in(name, "1", [], False) for name in PROVIDERS)
     extras = set(re.findall(r"edgecount\[(\w+)\]", remedies))
     assert extras == {"gpu", "openvino"}
     assert [e for e in extras if f"\n{e} = [" not in project] == []

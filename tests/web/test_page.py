@@ -208,12 +208,12 @@ def test_live_pictures_are_parts_that_replace_each_other():
                 served.pictures.offer("gate", k)
                 while f"\xff\xd8{k}".encode("latin-1") not in got:
                     got += next(parts)
-        pieces = got.split(f"--{boundary}\r\n".encode())
-        assert pieces[0] == b""
-        for piece in pieces[1:-1]:
-            head, _, jpeg = piece.partition(b"\r\n\r\n")
-            size = int(re.search(rb"Content-Length: (\d+)", head)[1])
-            assert jpeg[size:] == b"\r\n"
+        # Chromium shows a part once it has read the head of the next one, which comes along.
+        head = f"--{boundary}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
+        pieces = got.split(head)
+        assert (pieces[0], pieces[-1]) == (b"", b"")
+        assert len(pieces) >= 5
+        assert [p for p in pieces[1:-1] if not re.fullmatch(rb"\xff\xd8\d\r\n", p)] == []
         wait_for(lambda: served.pictures.viewers == 0)
         assert served.client.get("/live/none").status_code == 404
         assert served.client.get("/live/none.jpg").status_code == 404

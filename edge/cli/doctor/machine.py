@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.cli.doctor.finding import Finding, said
+from edge.installing import ROOT, is_jetson
 
-ROOT = Path("/")
 OLDEST_PYTHON = (3, 10)
 MB = 1_000_000
 LEAST_MB, FEW_MB = 100, 1000  # free on a disk: too little, and little
@@ -126,13 +126,6 @@ def unwritable(what: str, path: Path, there: Path, needed: bool = False) -> Find
         "who counts"
     )
     return Finding(what, f"{path}: cannot be written by {_user()}", "problem", remedy, needed)
-
-
-def is_jetson(root: Path = ROOT) -> bool:
-    """Whether this is a Jetson, also seen from inside a container."""
-    return (root / "etc/nv_tegra_release").exists() or "nvidia,tegra" in _text(
-        root / "proc/device-tree/compatible"
-    )
 
 
 def jetson(root: Path = ROOT) -> Iterator[Finding]:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.cli.doctor.finding import Finding, State
-from edge.cli.doctor.machine import ROOT, disk, is_jetson
+from edge.cli.doctor.machine import disk
 from edge.cli.doctor.packages import clash, owners
 from edge.cli.doctor.video import import_failure
 from edge.errors import ModelError
+from edge.installing import JETSON_WHEEL, ROOT, is_jetson, onnxruntime_with
 
 if TYPE_CHECKING:
     from edge.segment.gpu import Gpu
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 ONNXRUNTIME_NAMES = r"onnxruntime|ort-"
 ON_GPU = ("tensorrt", "cuda")
-JETSON_WHEEL = "install an onnxruntime-gpu wheel that was built for this JetPack"
 WHICH = "onnxruntime`, where there is a GPU of NVIDIA `onnxruntime-gpu"
-PC_WHEEL = "`pip uninstall -y onnxruntime`, then `pip install 'onnxruntime-gpu[cuda,cudnn]'`"
 # What a GPU build may need, on a machine without such a build.
 GPU_LIBRARIES = {"CUDA": "libcudart", "cuDNN": "libcudnn", "TensorRT": "libnvinfer"}
 
@@ -68,7 +67,7 @@ def build(wanted: Wanted) -> Iterator[Finding]:
     if len(brought) > 1:
         yield clash("onnxruntime packages", brought, WHICH)
     if importlib.util.find_spec("onnxruntime") is None:
-        remedy = f"on a Jetson {JETSON_WHEEL}; elsewhere `pip install {WHICH}`"
+        remedy = JETSON_WHEEL if is_jetson() else f"`pip install {WHICH}`"
         yield Finding("onnxruntime", "missing", "problem", remedy, needed=True)
         return
     with contextlib.suppress(Exception):  # which has a finding of its own
@@ -88,7 +87,7 @@ def build(wanted: Wanted) -> Iterator[Finding]:
     text = f"{name} {runtime_version()}, built with {', '.join(report)}"
     has_gpu_build = any(each in report for each in ON_GPU)
     if facts.is_there and not has_gpu_build:
-        remedy = JETSON_WHEEL if is_jetson() else PC_WHEEL
+        remedy = onnxruntime_with("cuda", is_jetson())
         yield Finding("onnxruntime", f"{text}; the GPU is not used", "note", remedy)
     else:
         yield Finding("onnxruntime", text, needed=True)
@@ -114,7 +113,8 @@ def tried(report: Mapping[str, str], facts: Facts, wanted: Wanted) -> Iterator[F
         needed = wanted.needs(name, report)
         is_problem = needed or name == wanted.provider or (facts.is_there and name in ON_GPU)
         if not why:
-            yield Finding(f"provider {name}", "creates a session and runs it", needed=needed)
+            text = f"creates a session and runs it{_choice(name, report, wanted)}"
+            yield Finding(f"provider {name}", text, needed=needed)
             continue
         remedy = "without it, models run on the CPU"
         if needed:
@@ -128,7 +128,16 @@ def tried(report: Mapping[str, str], facts: Facts, wanted: Wanted) -> Iterator[F
     if name != "auto" and name not in report:
         needed = wanted.needs(name, report)
         has = f"not in this onnxruntime, which has {', '.join(report)}"
-        yield Finding(f"provider {name}", has, "problem", _other_build(name), needed)
+        remedy = onnxruntime_with(name, is_jetson())
+        yield Finding(f"provider {name}", has, "problem", remedy, needed)
+
+
+def _choice(name: str, report: Mapping[str, str], wanted: Wanted) -> str:
+    """That `auto` takes this provider, and how to have the CPU instead."""
+    working = [each for each, why in report.items() if not why]
+    if wanted.provider != "auto" or name == "cpu" or working[0] != name:
+        return ""
+    return "; auto takes it: `--provider cpu`, or `provider: cpu` below `model`, has the CPU do it"
 
 
 def linked(report: Mapping[str, str], facts: Facts, wanted: Wanted) -> Iterator[Finding]:
@@ -216,12 +225,6 @@ def _on_bus(root: Path) -> bool:
         if vendor == "0x10de" and kind.startswith("0x03"):
             return True
     return False
-
-
-def _other_build(name: str) -> str:
-    if name == "openvino":
-        return "`pip uninstall -y onnxruntime`, then `pip install onnxruntime-openvino`"
-    return JETSON_WHEEL if is_jetson() else PC_WHEEL
 
 
 def _packages() -> Path | None:

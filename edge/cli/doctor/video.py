@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from edge.cli.doctor.finding import Finding, State, first_line
-from edge.cli.doctor.machine import ROOT, is_jetson
 from edge.cli.doctor.packages import clash, numbers, owners
+from edge.installing import ROOT, is_jetson
 
 OLDEST_OPENCV = "4.10"
 OPENCV_NAMES = r"opencv-(contrib-)?python(-headless)?(-rolling)?$"
