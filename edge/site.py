@@ -13,6 +13,7 @@ from typing import Any
 
 from edge import build
 from edge.config import Camera, Config, check_classes, tracks_rev
+from edge.count.zone import ZoneCounter
 from edge.errors import EdgeError, SinkError, SourceError
 from edge.events import Past
 from edge.lane import Feed, Lane, Session
@@ -266,9 +267,20 @@ class Site:
 
 
 def totals_of(lane: Lane) -> str:
-    """What a camera's rules have counted, in a line: `entrance 12 in 9 out, hall 3 in 3 out`."""
-    tallies = lane.events.encoder.tallies()
-    found = [f"{rule} {t.count_in} in {t.count_out} out" for rule, t in tallies.items()]
+    """What a camera's rules have counted, in a line: `door 12 in 9 out, hall 3 in 1 out 2 inside`.
+
+    How many are inside a zone is said while pictures come.
+    """
+    session = lane.session
+    inside = {
+        counter.rule_id: f" {counter.occupancy} inside"
+        for counter in (session.counters if session is not None else ())
+        if isinstance(counter, ZoneCounter)
+    }
+    found = [
+        f"{rule} {t.count_in} in {t.count_out} out{inside.get(rule, '')}"
+        for rule, t in lane.events.encoder.tallies().items()
+    ]
     return ", ".join(found) or "no rules"
 
 

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from edge import receivers
+from edge.cli.status_line import Sight, StatusLines
 from edge.cli.systemd import notify, watchdog_interval_s
 from edge.config import Config, Web
 from edge.delivery import Sink
@@ -25,7 +26,7 @@ from edge.sinks.evidence import EvidenceFolder
 from edge.sinks.stdout import StandardOutput
 from edge.site import Outputs, Send, Site, state_folder, totals_of
 from edge.watch import watch
-from edge.web.status import EvidenceStatus, Status
+from edge.web.status import EvidenceStatus, SinkStatus, Status
 
 if TYPE_CHECKING:
     from edge.cli.editing import Editable
@@ -74,6 +75,7 @@ class Wishes:
     max_frames: int | None
     tap: Callable[[Send], Send] | None = None  # what else listens to events
     edits: Editable | None = None  # what the page's editor may change
+    status_lines: bool = False  # whether somebody looks at a terminal
 
 
 def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked) -> None:
@@ -107,6 +109,8 @@ def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked)
         site.apply(config)
         notify("READY=1")
         finish.callback(notify, "STOPPING=1")
+        if wishes.status_lines:
+            finish.enter_context(StatusLines(routine.sights))
         watch(
             site.lanes,
             segmenter,
@@ -176,6 +180,12 @@ class _Routine:
             lane.frames >= most or lane.feed.ended for lane in self.site.lanes
         ):
             self._asked.stop.set()
+
+    def sights(self) -> tuple[list[Sight], list[SinkStatus]]:
+        """The cameras and the receivers as they are now."""
+        totals = {lane.name: totals_of(lane) for lane in list(self.site.lanes)}
+        seen = [Sight(its, totals.get(its.name, "")) for its in self.site.statuses()]
+        return seen, self.ledger.sink_statuses()
 
     def _reload(self) -> None:
         notify("RELOADING=1")

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.cli.reporting_input import gathered
-from edge.errors import ConfigError, SinkError
+from edge.cli.terminal import warn
+from edge.errors import ConfigError, EdgeError, SinkError
 from edge.events.outages import Outages
 from edge.report import (
     Footprints,
@@ -170,6 +171,15 @@ class RunReport:
         write_report(self._gathering.summary(), self._path, pictures)
         if not quiet:
             Console(stderr=True).print(f"wrote {self._path}", style="dim", soft_wrap=True)
+
+    def rescue(self, quiet: bool = True) -> None:
+        """Write what was gathered until a run failed, if anything was; never raises EdgeError."""
+        if not self._gathering.source_ids:
+            return
+        try:
+            self.write(quiet)
+        except EdgeError as error:
+            warn("report", [f"not written: {error}"])
 
 
 def _read(paths: Sequence[Path], gathering: Gathering, console: Console, quiet: bool) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,8 +30,9 @@ from edge.cli.options import (
 )
 from edge.cli.recorded import Results, direct_sink, run_recorded, session_outputs
 from edge.cli.redact import hidden
+from edge.cli.status_line import has_screen
 from edge.config import Config, with_listen, with_model
-from edge.errors import ConfigError
+from edge.errors import ConfigError, EdgeError
 from edge.sinks.tracks import format_of, tracks_format
 from edge.sources import is_live
 
@@ -175,30 +178,43 @@ def run(  # noqa: PLR0913
             start_logging(config.log.format, level, known)
             return config
 
+        direct = direct_sink(config, events)
         wishes = Wishes(
             load=load_again,
             files=(config_file,) if watch and config_file else (),
             journal=journal,
-            direct=direct_sink(config, events),
+            direct=direct,
             outputs=lambda *session: session_outputs(results, segmenter, *session),
             max_frames=max_frames,
             edits=edits,
             tap=run_report.tapped if run_report else None,
+            status_lines=not quiet and has_screen(config, direct),
         )
         segmenter = build.configured_segmenter(config)
         run_live(config, segmenter, wishes, asked)
         return asked.by_signal
 
     is_watching = any(is_live(camera.source) for camera in config.cameras.values())
-    with hidden(known):
+    with hidden(known), _reported(run_report, quiet):
         if is_watching:
             stopped = count_live()
         else:
             stopped = run_recorded(config, results, events, journal, known, edits)
-        if run_report is not None:
-            run_report.write(quiet)
     if stopped:
         raise typer.Exit(130)
+
+
+@contextmanager
+def _reported(report: RunReport | None, quiet: bool) -> Iterator[None]:
+    """Write the report when the run has ended, also if it failed."""
+    try:
+        yield
+    except EdgeError:
+        if report is not None:
+            report.rescue(quiet)
+        raise
+    if report is not None:
+        report.write(quiet)
 
 
 def _report(path: Path | None) -> RunReport | None:

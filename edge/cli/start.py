@@ -11,9 +11,16 @@ import os
 import sys
 
 
+class _Written(io.StringIO):
+    """Keeps what is written. Consoles that are made meanwhile ask whether it is a terminal."""
+
+    def isatty(self) -> bool:
+        return sys.__stderr__ is not None and sys.__stderr__.isatty()
+
+
 def main() -> None:
     """Run `edge`. If that cannot be imported: `edge doctor` alone, and for the rest a sentence."""
-    written = io.StringIO()
+    written = _Written()
     try:
         with contextlib.redirect_stderr(written):  # numpy writes pages about other builds
             from edge.cli.app import main as run

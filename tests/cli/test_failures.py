@@ -113,6 +113,21 @@ def test_an_unreadable_source_keeps_what_was_counted_before_it(count, clip, tmp_
     assert totals(result.out) == (1, 1)
 
 
+def test_a_run_that_fails_reports_what_it_counted(count, edge, clip, tmp_path):
+    events, report, again = (tmp_path / name for name in ("e.jsonl", "r.html", "again.html"))
+    missing = tmp_path / "missing.mp4"
+    assert count(missing, "--report", report).code == 3
+    assert not report.exists()
+    assert count(clip, missing, "--events", events, "--report", report).code == 3
+    assert edge("report", events, "--out", again, "-q").code == 0
+    tables = [re.findall(r"(?s)<table.*?</table>", p.read_text()) for p in (report, again)]
+    assert tables[0] == tables[1] != []
+    (tmp_path / "folder.html").mkdir()
+    result = count(clip, missing, "--report", tmp_path / "folder.html")
+    assert result.code == 3  # the error that came first
+    assert "warning: report: not written: " in result.err
+
+
 # Odd sources that can: right results
 
 

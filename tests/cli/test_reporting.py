@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from happenings import DAY, Teller
 from journals import live, recording, totals
+from live import RtspServer
 
 from edge.cli.reporting import RunReport
 from edge.errors import SinkError
@@ -324,6 +325,21 @@ def test_a_run_writes_the_report_of_its_own_events(edge, tmp_path):
     assert "feet in the picture" in text
     assert "data:image/" in text  # the view under the heatmap
     assert edge("run", CLIP, *rules, "--report", tmp_path / "no/r.html").code == 5
+
+
+@pytest.mark.rtsp
+def test_a_run_of_a_camera_writes_its_report_when_it_is_stopped(edge, tmp_path):
+    out, again, events = (tmp_path / name for name in ("r.html", "again.html", "e.jsonl"))
+    rules = ("--line", "door=.5,0,.5,1", "--zone", "all=.1,.1,.9,.1,.9,.9,.1,.9")
+    with RtspServer() as server:
+        own = ("--journal", tmp_path / "j.db", "--events", events, "--report", out)
+        result = edge("run", server.url, *rules, *own, "--max-frames", 100, "-q")
+    assert result.code == 0
+    assert edge("report", events, "--out", again, "-q").code == 0
+    text = out.read_text()
+    tables = re.findall(r"(?s)<table.*?</table>", text)
+    assert tables == re.findall(r"(?s)<table.*?</table>", again.read_text())
+    assert "feet in the picture" in text
 
 
 def test_a_long_file_is_streamed(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from screen import Screen
 from typer.main import get_command
 
 from edge.cli.app import app
@@ -303,3 +304,20 @@ def test_documents_name_only_commands_that_exist(file):
     known = {" ".join(path) for path in commands()}
     for found in re.findall(r"(?m)(?:^|`|bin/)edge ([a-z]+)", text):
         assert found in known
+
+
+def test_a_terminal_shows_a_bar_with_rate_counts_and_time_left(scene, square_model, tmp_path):
+    screen = Screen()
+    options = ("--model", str(square_model), "--line", "gate=0.5,0,0.5,1")
+    command = [sys.executable, "-m", "edge", "run", str(scene()), *options]
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    subprocess.run(
+        [*command, "--events", str(tmp_path / "events.jsonl")],
+        stderr=screen.theirs,
+        env=environment,
+        timeout=60,
+        check=True,
+    )
+    text = screen.settle(lambda text: "rule" in text)
+    assert re.search(r"\d/\d+ +\d+\.\d fps +-?[\d:-]+ +gate \d/\d", text)
+    assert screen.has_codes
