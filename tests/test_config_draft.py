@@ -92,6 +92,29 @@ def test_a_line_of_two_points_stays_as_it_is_written():
     assert "back: {points: [[0.3, 0.1], [0.2, 0.9]]}" in saved([door, back, hall])
 
 
+def test_a_zone_gets_its_numbers_and_loses_them():
+    *lines, hall = as_is()
+    text = saved([*lines, hall | {"dwell_s": 2.5, "overcrowded": 12}])
+    zone = camera_in(text).zones["hall"]
+    assert (zone.dwell_s, zone.overcrowded) == (2.5, 12)
+    text = saved([*lines, hall | {"dwell_s": None, "overcrowded": 3.0}], text)
+    zone = camera_in(text).zones["hall"]
+    assert (zone.dwell_s, zone.overcrowded) == (None, 3)
+    assert camera_in(saved([*lines, hall], text)).zones["hall"] == zone
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("dwell_s", 0), ("dwell_s", -1.5), ("overcrowded", 2.5), ("overcrowded", 0)]
+)
+def test_a_number_that_no_zone_can_have_is_told(key, value):
+    *lines, hall = as_is()
+    drawn, problems = with_draft(CAMERA, read_draft({"rules": [*lines, hall | {key: value}]}))
+    [(place, said)] = problems
+    assert (drawn, place) == (None, 2)
+    assert key in said
+    assert "expected" in said
+
+
 def test_names_may_go_round():
     door, back, hall = as_is()
     text = saved([door | {"name": "back"}, back | {"name": "door"}, hall])

@@ -226,6 +226,8 @@ def _facts(name: str, rule: Line | Zone) -> dict[str, Any]:
         "was": name,
         "points": rule.path if isinstance(rule, Line) else rule.polygon,
         "classes": rule.classes,
+        "dwell_s": rule.dwell_s if isinstance(rule, Zone) else None,
+        "overcrowded": rule.overcrowded if isinstance(rule, Zone) else None,
         "in": rule.in_name if isinstance(rule, Line) else None,
         "out": rule.out_name if isinstance(rule, Line) else None,
     }

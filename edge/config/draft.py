@@ -17,6 +17,7 @@ from edge.errors import ConfigError
 
 MOST_RULES = 100  # of a camera
 MOST_POINTS = 64  # of a rule
+ZONE_NUMBERS = {"dwell_s", "overcrowded"}
 Kind = Literal["lines", "zones"]
 _Text = Annotated[str, Field(max_length=200)]
 
@@ -31,6 +32,9 @@ class RuleDraft(Section):
     classes: Annotated[tuple[_Text, ...], Field(strict=False, max_length=1000)] | None = None
     in_name: _Text | None = Field(default=None, alias="in")
     out_name: _Text | None = Field(default=None, alias="out")
+    # Of zones; left out, they stay as they are.
+    dwell_s: float | None = None
+    overcrowded: float | None = None  # a whole number, which the camera is to find
 
 
 class Draft(Section):
@@ -90,7 +94,8 @@ def with_draft(camera: Camera, draft: Draft) -> tuple[Camera | None, list[tuple[
     except ValidationError as error:
         for key, text in problems_of(error, Camera):
             place = at.get((str(key[0]), str(key[1]))) if len(key) > 1 else None
-            problems.append((place, text.removeprefix(f"{dotted(key)}: ")))
+            what = f"{key[-1]}: " if key[-1] in ZONE_NUMBERS else ""
+            problems.append((place, what + text.removeprefix(f"{dotted(key)}: ")))
         return None, list(dict.fromkeys(problems))
     return (None if problems else drawn), problems
 
@@ -152,7 +157,11 @@ def _old(camera: Camera, rule: RuleDraft) -> Line | Zone | None:
 def _values(rule: RuleDraft, old: Line | Zone | None) -> dict[str, Any]:
     """Keys of the config; None: it has none. A line that is written as `points` stays so."""
     if rule.kind == "zones":
-        return {"polygon": rule.points, "classes": rule.classes or None}
+        given = {key: getattr(rule, key) for key in ZONE_NUMBERS & rule.model_fields_set}
+        return {"polygon": rule.points, "classes": rule.classes or None} | {
+            key: int(value) if value is not None and value.is_integer() else value
+            for key, value in sorted(given.items())
+        }
     is_bent = len(rule.points) != 2 or (isinstance(old, Line) and old.points is not None)
     a, b = (None, None) if is_bent else rule.points
     return {

@@ -181,6 +181,37 @@ def reload_then_conflict(page: Page, run: Running, own: str) -> None:
     assert "# another comment" in run.path.read_text()
 
 
+def test_a_zone_tells_of_long_stays_and_crowds(browser, run, tmp_path):
+    page = opened(browser, run)
+    page.wait(PICTURE)
+    page.click("#list [data-name=yard] button")
+    stay, crowd = ("#form [data-key=dwell_s]", "#form [data-key=overcrowded]")
+    page.wait(f"document.querySelector({stay!r}).value === '5'")
+    for selector, text in ((stay, "2.5"), (crowd, "1.5")):
+        page.click(selector)
+        page.value("document.activeElement.select()")
+        page.ask("Input.insertText", text=text)
+    doubt = "document.querySelector('#list [data-name=yard] .findings li').textContent"
+    page.wait(f"/overcrowded/.test({doubt})")
+    page.click(crowd)
+    page.value("document.activeElement.select()")
+    page.ask("Input.insertText", text="4")
+    page.wait("document.querySelector('#list [data-name=yard] .findings').hidden")
+    page.screenshot(shots(tmp_path) / "editor-zone.png", whole=False)
+    page.click("#save")
+    page.wait(f"{OUTCOME} === 'Saved in site.yaml and counting.'")
+    zone = rules(run)["yard"]
+    assert (zone.dwell_s, zone.overcrowded) == (2.5, 4)
+    assert COMMENT in run.path.read_text()
+    page.click("#list [data-name=yard] button")
+    page.click(stay)
+    page.value("document.activeElement.select()")
+    page.press("Delete")
+    page.click("#save")
+    page.wait(f"{OUTCOME} === 'Saved in site.yaml and counting.'")
+    assert rules(run)["yard"].dwell_s is None
+
+
 def test_all_can_be_done_by_keyboard(browser, run, tmp_path):
     page = opened(browser, run, prefers_color_scheme="light")
     focus = "document.activeElement.id || document.activeElement.className"

@@ -64,7 +64,7 @@ export function draft() {
     pause() { last = { key: "", at: 0 }; },
     add(kind, points) {
       step("");
-      const rule = { kind, name: "", was: null, points, classes: null, in: null, out: null };
+      const rule = { kind, name: "", was: null, points, classes: null, in: null, out: null, dwell_s: null, overcrowded: null };
       const names = new Set(rules.map((each) => each.name));
       let n = 1;
       while (names.has(`${kindOf(rule)}-${n}`)) n++;

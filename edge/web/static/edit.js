@@ -82,7 +82,7 @@ function build() {
   byId("reload").addEventListener("click", () => reload());
   byId("try").hidden = !facts.can_try;
   document.addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || /^(text)$/.test(event.target.type)) return;
+    if (!(event.ctrlKey || event.metaKey) || /^(text|number)$/.test(event.target.type)) return;
     const key = event.key.toLowerCase();
     if (key === "z" || key === "y") {
       event.preventDefault();

@@ -8,6 +8,8 @@ export function form(element, rules, points, classes) {
   const name = field("Name", "name", 64);
   const ins = field("Name of the way in, where the arrow leads", "in", 60);
   const outs = field("Name of the way out", "out", 60);
+  const dwell = number("Tell when someone stays, seconds", "dwell_s", { min: 0, step: "any" });
+  const crowd = number("Tell when so many are inside", "overcrowded", { min: 1, step: 1 });
   const boxes = new Map();
   const every = check("all classes", (isOn) => rules.change({ classes: isOn ? null : [classes[0]] }));
   const checks = make("div", { class: "checks", role: "group", "aria-label": "Classes that count" }, every.label);
@@ -17,7 +19,7 @@ export function form(element, rules, points, classes) {
   const more = button("Add point", "add-point", () => points.addPoint());
   const less = button("Remove point", "remove-point", () => points.removePoint());
   const gone = button("Delete", "delete", () => rules.remove());
-  element.append(name.label, ins.label, outs.label, wanted, make("div", { class: "bar" }, reverse, more, less, gone));
+  element.append(name.label, ins.label, outs.label, dwell.label, crowd.label, wanted, make("div", { class: "bar" }, reverse, more, less, gone));
   ins.input.className = "in";
   outs.input.className = "out";
   for (const each of classes) addClass(each);
@@ -26,6 +28,12 @@ export function form(element, rules, points, classes) {
   function field(text, key, most) {
     const input = make("input", { type: "text", maxlength: most, autocomplete: "off", spellcheck: "false", "data-key": key });
     input.addEventListener("input", () => rules.change({ [key]: input.value || (key === "name" ? "" : null) }, key));
+    return { input, label: make("label", {}, text, input) };
+  }
+
+  function number(text, key, limits) {
+    const input = make("input", { type: "number", inputmode: "decimal", placeholder: "never", "data-key": key, ...limits });
+    input.addEventListener("input", () => rules.change({ [key]: input.value === "" ? null : Number(input.value) }, key));
     return { input, label: make("label", {}, text, input) };
   }
 
@@ -51,6 +59,8 @@ export function form(element, rules, points, classes) {
   }
 
   const fill = (input, value) => { if (input.value !== value) input.value = value; };
+  // What is being typed, such as "1.", is not replaced by the number that it is.
+  const fillNumber = (input, value) => { if ((input.value === "" ? null : Number(input.value)) !== value) input.value = value ?? ""; };
 
   rules.onChange(() => {
     const rule = rules.rule;
@@ -60,6 +70,9 @@ export function form(element, rules, points, classes) {
     fill(name.input, rule.name);
     fill(ins.input, rule.in ?? "");
     fill(outs.input, rule.out ?? "");
+    fillNumber(dwell.input, rule.dwell_s);
+    fillNumber(crowd.input, rule.overcrowded);
+    dwell.label.hidden = crowd.label.hidden = isLine;
     ins.label.hidden = outs.label.hidden = reverse.hidden = !isLine;
     less.disabled = rule.points.length <= fewest(rule);
     for (const each of rule.classes ?? []) if (!boxes.has(each)) addClass(each);
