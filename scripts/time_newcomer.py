@@ -3,8 +3,8 @@
 scripts/time_newcomer shots
 
 Needs root, debootstrap, chromium and GStreamer's RTSP server (scripts/install_servers). The bare
-machine is a folder that debootstrap makes; everything runs in it but the browser and the camera, which
-are other machines. Times are the machine's: what a person reads and types comes on top.
+machine is a folder that debootstrap makes; everything runs in it but the browser and the camera,
+which are other machines. Times are the machine's: what a person reads and types comes on top.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from browser import Browser, Page  # noqa: E402
 from live import RtspServer  # noqa: E402
 
 HOME = "/root/edgecount"
-PASSED_ON = ("PIP_", "SSL_CERT", "http_proxy", "https_proxy")  # of this machine's network
+PASSED_ON = ("PIP_CERT", "SSL_CERT_FILE", "http_proxy", "https_proxy")  # of this machine's network
 READY_S = 120.0
 
 
@@ -41,9 +41,7 @@ class Machine:
         self.root = root
         if not (root / "etc/debian_version").exists():
             run("debootstrap", "--variant=minbase", suite, str(root))
-        for file in ("etc/resolv.conf", "etc/ssl/certs/ca-certificates.crt"):
-            (root / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(f"/{file}", root / file)
+        shutil.copy("/etc/resolv.conf", root / "etc")
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
@@ -52,6 +50,7 @@ class Machine:
         }
         with self.mounted():
             self.does("cd / && apt-get update -qq && apt-get install -qqy git >/dev/null 2>&1")
+        shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs")
         shutil.rmtree(root / HOME[1:], ignore_errors=True)
         run("git", "clone", "-q", str(HERE), str(root / HOME[1:]))
 
@@ -118,23 +117,24 @@ def line_of_ones_own(machine: Machine, shots: Path) -> None:
     """A line by mouse across the way, tried, saved and counted with."""
     edge, port = ".venv/bin/edge", free_port()
     machine.does("cp tests/data/people.mp4 street.mp4; rm -f street.yaml")
-    with machine.serving(
-        f"{edge} draw street.mp4 --config street.yaml --web 127.0.0.1:{port}", port
+    with (
+        machine.serving(
+            f"{edge} draw street.mp4 --config street.yaml --web 127.0.0.1:{port}", port
+        ),
+        Browser() as browser,
     ):
-        with Browser() as browser:
-            page = browser.page(1280, 860)
-            page.open(f"http://127.0.0.1:{port}/")
-            page.wait("document.querySelector('#picture').naturalWidth > 0", READY_S)
-            page.click("#draw-line")
-            page.drag(*(page.place("#stage", 0.5, y) for y in (0.05, 0.5, 0.95)))
-            page.wait("document.querySelector('#list [data-name=line-1]') !== null")
-            tried = "document.querySelector('#list .tried')?.textContent ?? ''"
-            page.wait(f"(document.querySelector('#try').click(), /[1-9]/.test({tried}))", READY_S)
-            page.screenshot(shots / "2-line.png", whole=False)
-            page.click("#save")
-            page.wait(
-                "/^Saved in street.yaml/.test(document.querySelector('#outcome').textContent)"
-            )
+        page = browser.page(1280, 860)
+        page.open(f"http://127.0.0.1:{port}/")
+        page.wait("document.querySelector('#picture').naturalWidth > 0", READY_S)
+        page.click("#draw-line")
+        page.drag(*(page.place("#stage", 0.5, y) for y in (0.05, 0.5, 0.95)))
+        page.wait("document.querySelector('#list [data-name=line-1]') !== null")
+        tried = "document.querySelector('#list .tried')?.textContent ?? ''"
+        has_counted = f"/[1-9]\\d* (in|out)/.test({tried})"
+        page.wait(f"(document.querySelector('#try').click(), {has_counted})", READY_S)
+        page.screenshot(shots / "2-line.png", whole=False)
+        page.click("#save")
+        page.wait("/^Saved in street.yaml/.test(document.querySelector('#outcome').textContent)")
     machine.does(f"{edge} check street.yaml")
     print(machine.does(f"{edge} run --config street.yaml --events events.jsonl")[-1200:])
 
@@ -214,7 +214,7 @@ def main() -> None:
             print(way.__name__, flush=True)
             began_s = time.monotonic()
             way(machine, given.shots)
-            took.append((way.__doc__.splitlines()[0], time.monotonic() - began_s))
+            took.append((str(way.__doc__), time.monotonic() - began_s))
     for what, spent_s in took:
         print(f"{spent_s:6.1f} s  {what}")
 
