@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
@@ -16,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 from edge import build, pipeline
 from edge.cli.live import FINISH_S, close_ledger, journal_path
 from edge.cli.logs import start_logging
-from edge.cli.terminal import ProgressOutput, console, totals_table, warn
+from edge.cli.terminal import (
+    ProgressOutput,
+    console,
+    log_stream,
+    standard_output,
+    totals_table,
+    warn,
+)
 from edge.config import Config, people, tracks_rev
 from edge.delivery import Sink
 from edge.errors import ConfigError
@@ -73,7 +79,7 @@ def direct_sink(config: Config, events: str | None) -> Sink | None:
     if events is None and config.sinks:
         return None
     if events in (None, "-"):
-        return StandardOutput(sys.stdout)
+        return StandardOutput(standard_output())
     return RotatingFile(Path(str(events)))
 
 
@@ -131,14 +137,15 @@ def run_recorded(
         ledger: Ledger | None = None
         if journal is not None or config.journal.path is not None or config.sinks:
             # Of receivers and the journal, threads tell.
-            start_logging(config.log.format, "error" if results.quiet else "warning", secrets)
+            level = "error" if results.quiet else "warning"
+            start_logging(config.log.format, level, secrets, log_stream())
             path = journal_path(config, journal)
             ledger = Ledger(path, config, direct_sink(config, events))
             finish.callback(_close, ledger, stop)
 
         @cache  # not before there is something to count: it empties the file of an earlier run
         def opened_sink() -> JsonLinesSink:
-            target = sys.stdout if events in (None, "-") else Path(str(events))
+            target = standard_output() if events in (None, "-") else Path(str(events))
             return finish.enter_context(JsonLinesSink(target))
 
         segmenter = build.configured_segmenter(config)

@@ -31,6 +31,7 @@ from edge.cli.options import (
 from edge.cli.recorded import Results, direct_sink, run_recorded, session_outputs
 from edge.cli.redact import hidden
 from edge.cli.status_line import has_screen
+from edge.cli.terminal import log_stream
 from edge.config import Config, with_listen, with_model
 from edge.errors import ConfigError, EdgeError
 from edge.sinks.tracks import format_of, tracks_format
@@ -170,25 +171,24 @@ def run(  # noqa: PLR0913
         asked = Asked()
         asked.on_signals()
         level = "warning" if quiet else config.log.level
-        start_logging(config.log.format, level, known)
+        start_logging(config.log.format, level, known, log_stream())
 
         def load_again() -> Config:
             config, secrets = load()
             known.update(secrets)
-            start_logging(config.log.format, level, known)
+            start_logging(config.log.format, level, known, log_stream())
             return config
 
-        direct = direct_sink(config, events)
         wishes = Wishes(
             load=load_again,
             files=(config_file,) if watch and config_file else (),
             journal=journal,
-            direct=direct,
+            direct=direct_sink(config, events),
             outputs=lambda *session: session_outputs(results, segmenter, *session),
             max_frames=max_frames,
             edits=edits,
             tap=run_report.tapped if run_report else None,
-            status_lines=not quiet and has_screen(config, direct),
+            status_lines=not quiet and has_screen(config),
         )
         segmenter = build.configured_segmenter(config)
         run_live(config, segmenter, wishes, asked)

@@ -13,10 +13,8 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from edge.cli.terminal import console
+from edge.cli.terminal import console, hide, redraw, show
 from edge.config import Config, StdoutSink
-from edge.delivery import Sink
-from edge.sinks.stdout import StandardOutput
 from edge.web.status import CameraStatus, SinkStatus
 
 EVERY_S = 1.0
@@ -49,11 +47,15 @@ class StatusLines:
         self._thread = threading.Thread(target=self._work, name="edge-status", daemon=True)
         # Rich's own thread would look while it holds the lock that log lines need.
         self._live = Live(
-            console=console, auto_refresh=False, transient=True, redirect_stdout=False
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
 
     def __enter__(self) -> StatusLines:
-        self._live.start()
+        show(self._live)
         self._thread.start()
         return self
 
@@ -65,7 +67,7 @@ class StatusLines:
     ) -> None:
         self._end.set()
         self._thread.join(EVERY_S)
-        self._live.stop()
+        hide(self._live)
 
     def _work(self) -> None:
         while not self._end.wait(EVERY_S):
@@ -73,7 +75,7 @@ class StatusLines:
                 sights, sinks = self._look()
             except (LookupError, RuntimeError):  # a config is being changed at this very moment
                 continue
-            self._live.update(lines(sights, sinks, self._rates(sights)), refresh=True)
+            redraw(self._live, lines(sights, sinks, self._rates(sights)))
 
     def _rates(self, sights: Sequence[Sight]) -> dict[str, float]:
         """Frames a second since the last look, of the cameras that were there."""
@@ -87,16 +89,9 @@ class StatusLines:
         }
 
 
-def has_screen(config: Config, direct: Sink | None) -> bool:
-    """Whether there is a terminal for the lines, and no events or JSON are written across them.
-
-    Args:
-        config: its log and sinks.
-        direct: the receiver that the command line names.
-    """
-    prints = isinstance(direct, StandardOutput) or any(
-        isinstance(sink, StdoutSink) for sink in config.sinks.values()
-    )
+def has_screen(config: Config) -> bool:
+    """Whether there is a terminal for the lines, and no events or JSON are written across them."""
+    prints = any(isinstance(sink, StdoutSink) for sink in config.sinks.values())
     return (
         console.is_terminal
         and config.log.format == "human"

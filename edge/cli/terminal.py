@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import threading
 import time
 from collections.abc import Sequence
+from typing import Protocol, TextIO, cast
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,6 +26,75 @@ from edge.outputs import Counter
 from edge.types import Step
 
 console = Console(stderr=True)
+
+
+class Bar(Protocol):
+    """What is drawn again and again in the last lines of the screen, such as `rich`'s."""
+
+    def start(self) -> None:
+        """Show it."""
+
+    def refresh(self) -> None:
+        """Draw it anew."""
+
+    def stop(self) -> None:
+        """Take it away."""
+
+
+_shown: list[Bar] = []
+_lock = threading.RLock()  # nobody writes while one is taken away
+
+
+def show(bar: Bar) -> None:
+    """Show a bar; what goes to `standard_output` or `log_stream` comes out above it."""
+    with _lock:
+        _shown.append(bar)
+        bar.start()
+
+
+def hide(bar: Bar) -> None:
+    """Take a bar away for good."""
+    with _lock:
+        if bar in _shown:
+            _shown.remove(bar)
+            bar.stop()
+
+
+def redraw(bar: Live, content: RenderableType) -> None:
+    """Show something else in a bar."""
+    # Rich itself lets a line of another thread slip between what it looks up and what it writes.
+    with _lock:
+        bar.update(content, refresh=True)
+
+
+def log_stream() -> TextIO | None:
+    """Where the log goes: None, standard error, but on a terminal one that bars make way for."""
+    return cast(TextIO, _AboveBars(sys.stderr)) if console.is_terminal else None
+
+
+def standard_output() -> TextIO:
+    """Where events go; on the screen that bars are on, they make way for each write."""
+    if console.is_terminal and sys.stdout.isatty():
+        return cast(TextIO, _AboveBars(sys.stdout))
+    return sys.stdout
+
+
+class _AboveBars(io.TextIOBase):
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with _lock:
+            for bar in _shown:
+                bar.stop()
+            try:
+                written = self._stream.write(text)
+                self._stream.flush()
+                return written
+            finally:
+                for bar in _shown:
+                    bar.start()
+                    bar.refresh()
 
 
 def warn(camera: str, texts: Sequence[str]) -> None:
@@ -50,10 +124,11 @@ class ProgressOutput:
             TextColumn("{task.fields[counts]}"),
             console=console,
             transient=True,
+            redirect_stdout=False,
             disable=quiet or not console.is_terminal,
         )
         self._task = self._bar.add_task(camera, total=total, fps=0.0, counts="")
-        self._bar.start()
+        show(self._bar)
 
     @property
     def elapsed_s(self) -> float:
@@ -73,7 +148,7 @@ class ProgressOutput:
 
     def close(self) -> None:
         """Take the bar away."""
-        self._bar.stop()
+        hide(self._bar)
 
 
 def _short(counter: Counter) -> str:

@@ -321,3 +321,12 @@ def test_a_terminal_shows_a_bar_with_rate_counts_and_time_left(scene, square_mod
     text = screen.settle(lambda text: "rule" in text)
     assert re.search(r"\d/\d+ +\d+\.\d fps +-?[\d:-]+ +gate \d/\d", text)
     assert screen.has_codes
+    # Without a file the events come out whole on the same screen, and the bar below them.
+    screen = Screen()
+    own = {"stdout": screen.theirs, "stderr": screen.theirs, "env": environment}
+    subprocess.run(command, timeout=60, check=True, **own)
+    text = screen.settle(lambda text: "rule" in text).replace("\r", "\n")
+    found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert (
+        text.count('"schema"') == len(found) == len((tmp_path / "events.jsonl").open().readlines())
+    )
