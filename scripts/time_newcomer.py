@@ -34,13 +34,12 @@ READY_S = 120.0
 
 
 class Machine:
-    """A bare Debian in a folder."""
+    """A bare Debian in a folder, with git and nothing else."""
 
-    def __init__(self, root: Path, suite: str) -> None:
-        """Make it, unless it is there."""
-        self.root = root
-        if not (root / "etc/debian_version").exists():
-            run("debootstrap", "--variant=minbase", suite, str(root))
+    def __init__(self, suite: str) -> None:
+        """Make it."""
+        self.root = root = Path(tempfile.mkdtemp(prefix="newcomer-"))
+        run("debootstrap", "--variant=minbase", suite, str(root))
         shutil.copy("/etc/resolv.conf", root / "etc")
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -51,8 +50,6 @@ class Machine:
         with self.mounted():
             self.does("cd / && apt-get update -qq && apt-get install -qqy git >/dev/null 2>&1")
         shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs")
-        shutil.rmtree(root / HOME[1:], ignore_errors=True)
-        run("git", "clone", "-q", str(HERE), str(root / HOME[1:]))
 
     @contextmanager
     def mounted(self) -> Iterator[None]:
@@ -105,7 +102,8 @@ class Machine:
 
 
 def demo(machine: Machine, shots: Path) -> None:
-    """What the README begins with."""
+    """A clone, and what the README begins with."""
+    run("git", "clone", "-q", str(HERE), str(machine.root / HOME[1:]))
     print(machine.does("scripts/demo")[-1500:])
     with Browser() as browser:
         page = browser.page(1000, 1400)
@@ -201,20 +199,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("shots", type=Path, help="folder for the screenshots")
-    parser.add_argument("--root", type=Path, help="folder of the machine; default: a new one")
     parser.add_argument("--suite", default="bookworm", help="of Debian; default: bookworm")
     given = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("expected root, for chroot and mount")
     given.shots.mkdir(parents=True, exist_ok=True)
-    root = given.root or Path(tempfile.mkdtemp(prefix="newcomer-"))
-    machine, took = Machine(root, given.suite), []
+    machine, took = Machine(given.suite), []
     with machine.mounted():
         for way in (demo, line_of_ones_own, camera_of_ones_own):
             print(way.__name__, flush=True)
             began_s = time.monotonic()
             way(machine, given.shots)
             took.append((str(way.__doc__), time.monotonic() - began_s))
+    shutil.rmtree(machine.root)
     for what, spent_s in took:
         print(f"{spent_s:6.1f} s  {what}")
 

@@ -28,20 +28,21 @@ LISTEN = "127.0.0.1:8080"
 
 
 def draw(
-    config_file: Annotated[
-        Path,
-        typer.Option(
-            "--config",
-            metavar="FILE",
-            help="YAML config that the rules are saved in; made with the source, if there is none.",
-        ),
-    ],
     source: Annotated[
         str | None,
         typer.Argument(
             metavar="SOURCE",
             help="Video file, image folder, rtsp:// address or camera number; or the name of a "
             "camera of FILE. Left out: the only camera of FILE.",
+        ),
+    ] = None,
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="YAML config that the rules are saved in; made with the source, if there is none. "
+            "Left out: named for the source, street.yaml for street.mp4.",
         ),
     ] = None,
     web: Annotated[
@@ -57,6 +58,8 @@ def draw(
     A recording is played over and over, as fast as it was recorded or as the model can; rules can
     be tried on the tracks that were seen. Ctrl-C ends.
     """
+    if config_file is None:
+        config_file = config_for(source)
     is_new = not config_file.exists()
     if is_new:
         begin_config(config_file, source)
@@ -75,6 +78,20 @@ def draw(
         from edge.cli.drawing import show  # web servers take long to import
 
         show(config, camera, config_file, model is not None)
+
+
+def config_for(source: str | None) -> Path:
+    """Where rules for a source are saved if nobody says where.
+
+    Raises:
+        ConfigError: there is no source.
+
+    >>> config_for("clips/street.mp4").name, config_for("rtsp://192.0.2.7/gate").name
+    ('street.yaml', 'gate.yaml')
+    """
+    if source is None:
+        raise ConfigError("expected a SOURCE to draw on, or --config FILE, got neither")
+    return Path(f"{camera_name(source, set())}.yaml")
 
 
 def begin_config(file: Path, source: str | None) -> None:

@@ -18,7 +18,7 @@ SOURCE, CLASSES, RECEIVER = "video.mp4", "person", "file"
 RECEIVERS = {
     "file": """  file:
     type: file
-    path: events.jsonl
+    path: camera-events.jsonl
     # A new file each day, and how many are kept.
     daily: true
     keep: 30

@@ -80,6 +80,23 @@ def test_rules_are_tried_on_what_is_seen_and_saved(
     assert len(crossings) == 2
 
 
+def test_without_a_config_one_is_named_for_the_source(
+    edge, edge_process, scene, tmp_path, monkeypatch
+):
+    result = edge("draw")
+    assert (result.code, result.out) == (2, "")
+    assert "expected a SOURCE to draw on, or --config FILE, got neither" in result.err
+    source = scene()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    process = edge_process("draw", source, "--web", "127.0.0.1:0")
+    page = Page(process)
+    assert "scene.yaml made, with the camera 'scene'" in page.said
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert load(tmp_path / "here" / "scene.yaml").cameras["scene"].source == str(source)
+
+
 def test_without_a_model_one_can_still_draw(edge_process, scene, tmp_path):
     source, file = scene(), tmp_path / "site.yaml"
     file.write_text(f"model: {{name: none.onnx}}\ncameras: {{door: {{source: {source}}}}}\n")

@@ -12,6 +12,7 @@ import { follow, picture } from "./watching.js";
 import { duration } from "./words.js";
 
 const CHECK_MS = 300; // after the last change
+const LITTLE_S = 15; // in which nobody may have come by
 const TAKEN_MS = 15_000;
 const camera = new URLSearchParams(location.search).get("camera") ?? "";
 const rules = draft();
@@ -122,7 +123,8 @@ async function attempt(said) {
   if (before !== JSON.stringify(rules.rules)) return;
   if (answer.status !== 200) { outcome("bad", answer.text); return; }
   said.try(answer.counts, `would have counted in the last ${duration(answer.span_s)}`);
-  outcome("", `Tried on ${answer.frames} pictures of the last ${duration(answer.span_s)}; nothing is saved.`);
+  const early = answer.span_s < LITTLE_S ? " That is little: more is seen as time goes on, so try again." : "";
+  outcome("", `Tried on ${answer.frames} pictures of the last ${duration(answer.span_s)}; nothing is saved.${early}`);
 }
 
 async function save(said) {

@@ -52,7 +52,7 @@ function big(kind, text) {
 function frame(rule, numbers) {
   const note = make("p", { class: "muted small" });
   const body = make("tbody");
-  const heads = ["class", "in", "out"].map((text) => make("th", { scope: "col" }, text));
+  const heads = ["class", ...(rule.kind === "zone" ? ["entered", "left"] : ["in", "out"])].map((text) => make("th", { scope: "col" }, text));
   const table = make("table", { class: "classes", hidden: true },
     make("caption", { class: "unseen" }, `${rule.id} by class`),
     make("thead", {}, make("tr", {}, ...heads)), body);
