@@ -22,7 +22,16 @@ class Screen:
         self.ours, self.theirs = pty.openpty()
         ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self._got = bytearray()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.theirs)  # ends the reader, if nobody else has it open any more
+        self._reader.join(10)
+        os.close(self.ours)
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):  # the process has ended

@@ -306,27 +306,37 @@ def test_documents_name_only_commands_that_exist(file):
         assert found in known
 
 
-def test_a_terminal_shows_a_bar_with_rate_counts_and_time_left(scene, square_model, tmp_path):
-    screen = Screen()
-    options = ("--model", str(square_model), "--line", "gate=0.5,0,0.5,1")
-    command = [sys.executable, "-m", "edge", "run", str(scene()), *options]
-    environment = {**os.environ, "TERM": "xterm-256color"}
-    subprocess.run(
-        [*command, "--events", str(tmp_path / "events.jsonl")],
-        stderr=screen.theirs,
-        env=environment,
-        timeout=60,
-        check=True,
-    )
-    text = screen.settle(lambda text: "rule" in text)
+@pytest.fixture
+def on_screen(scene, square_model):
+    """`edge run` of a clip with a terminal as standard error; all that it showed."""
+
+    def run(*more: object, has_output: bool = False) -> str:
+        options = ("--model", square_model, "--line", "gate=0.5,0,0.5,1", *more)
+        command = [sys.executable, "-m", "edge", "run", *map(str, (scene(), *options))]
+        with Screen() as screen:
+            subprocess.run(
+                command,
+                stdout=screen.theirs if has_output else subprocess.DEVNULL,
+                stderr=screen.theirs,
+                env={**os.environ, "TERM": "xterm-256color"},
+                timeout=60,
+                check=True,
+            )
+            assert screen.has_codes
+            return screen.settle(lambda text: "rule" in text).replace("\r", "\n")
+
+    return run
+
+
+def test_a_terminal_shows_a_bar_with_rate_counts_and_time_left(on_screen, tmp_path):
+    text = on_screen("--events", tmp_path / "events.jsonl")
     assert re.search(r"\d/\d+ +\d+\.\d fps +-?[\d:-]+ +gate \d/\d", text)
-    assert screen.has_codes
-    # Without a file the events come out whole on the same screen, and the bar below them.
-    screen = Screen()
-    own = {"stdout": screen.theirs, "stderr": screen.theirs, "env": environment}
-    subprocess.run(command, timeout=60, check=True, **own)
-    text = screen.settle(lambda text: "rule" in text).replace("\r", "\n")
+
+
+def test_events_on_the_same_screen_stay_whole(on_screen):
+    text = on_screen(has_output=True)
+    assert " fps " in text
     found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    assert (
-        text.count('"schema"') == len(found) == len((tmp_path / "events.jsonl").open().readlines())
-    )
+    assert text.count('"schema"') == len(found)
+    assert [event["seq"] for event in found] == list(range(1, len(found) + 1))
+    assert found[-1]["type"] == "stopped"

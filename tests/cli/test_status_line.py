@@ -67,6 +67,12 @@ def test_nothing_is_ever_wrapped(width):
 
 
 @pytest.fixture
+def screen():
+    with Screen() as made:
+        yield made
+
+
+@pytest.fixture
 def camera_url():
     with RtspServer() as server:
         yield server.url
@@ -88,8 +94,8 @@ def until(is_so, process, timeout_s=90):
 
 
 @pytest.mark.rtsp
-def test_a_terminal_shows_the_rate_the_counts_and_whole_log_lines(camera_url, tmp_path):
-    screen, events = Screen(), tmp_path / "events.jsonl"
+def test_a_terminal_shows_the_rate_the_counts_and_whole_log_lines(camera_url, screen, tmp_path):
+    events = tmp_path / "events.jsonl"
     process = started(camera_url, tmp_path, "--events", str(events), stderr=screen.theirs)
     try:
         until(lambda: re.search(r"\d\.\d fps  door [1-9]\d* in \d+ out", screen.text), process)
@@ -105,8 +111,8 @@ def test_a_terminal_shows_the_rate_the_counts_and_whole_log_lines(camera_url, tm
 
 @pytest.mark.rtsp
 @pytest.mark.parametrize("why", ["quiet", "no terminal"])
-def test_elsewhere_there_is_none(camera_url, tmp_path, why):
-    screen, log = Screen(), tmp_path / "log.txt"
+def test_elsewhere_there_is_none(camera_url, screen, tmp_path, why):
+    log = tmp_path / "log.txt"
     more = ["--max-frames", "15", "--events", str(tmp_path / "events.jsonl")]
     if why == "quiet":
         more.append("--quiet")
@@ -125,8 +131,7 @@ def test_elsewhere_there_is_none(camera_url, tmp_path, why):
 
 
 @pytest.mark.rtsp
-def test_events_on_the_same_screen_stay_whole(camera_url, tmp_path):
-    screen = Screen()
+def test_events_on_the_same_screen_stay_whole(camera_url, screen, tmp_path):
     process = started(
         camera_url, tmp_path, "--max-frames", "60", stderr=screen.theirs, stdout=screen.theirs
     )
