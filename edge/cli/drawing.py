@@ -64,7 +64,8 @@ def show(config: Config, camera: str, file: Path, needs_model: bool) -> None:
     edits = Editable(file, takes="never")
     page = LivePage(config, segmenter, told, edits=edits, front=camera)
     try:
-        page.serve(config.web, page.status, lambda: 0.0)
+        page.listen(config.web, page.status, lambda: 0.0)
+        page.serve()
         console.print(
             f"draw on {page.address} and save; Ctrl-C ends", highlight=False, soft_wrap=True
         )

@@ -105,8 +105,11 @@ def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked)
         routine = _Routine(site, ledger, wishes, asked)
         observe = None
         if page is not None:
-            observe = _serve(page, config.web, routine, folder, finish)
+            observe = _listen(page, config.web, routine, folder, finish)
         site.apply(config)
+        if page is not None:
+            page.serve()
+            log.info("page, health and metrics on %s", page.address)
         notify("READY=1")
         finish.callback(notify, "STOPPING=1")
         if wishes.status_lines:
@@ -252,7 +255,7 @@ def _reloading(wishes: Wishes, asked: Asked) -> Editable | None:
     return wishes.edits and replace(wishes.edits, takes="now", on_saved=reload)
 
 
-def _serve(
+def _listen(
     page: LivePage,
     web: Web,
     routine: _Routine,
@@ -268,11 +271,10 @@ def _serve(
         )
 
     page.begin_with(ledger.journal, time.time())
-    metrics = page.serve(web, status, lambda: time.monotonic() - routine.turned_s)
+    metrics = page.listen(web, status, lambda: time.monotonic() - routine.turned_s)
     finish.callback(page.close)
     site.on_event = page.event
     site.on_gone = page.forget
-    log.info("page, health and metrics on %s", page.address)
     return metrics.frame
 
 

@@ -44,10 +44,10 @@ RECORDED = ("file", "folder")
 
 
 class LivePage:
-    """A page, and what it must be told. Nothing listens before `serve`.
+    """A page, and what it must be told. Nothing listens before `listen`, or answers before `serve`.
 
     Attributes:
-        address: to be opened in a browser, once it serves.
+        address: to be opened in a browser, once it listens.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class LivePage:
         given = {"sinks": [], "journal": None, **parts}
         return Status(about.version, about.provider, about.model, True, cameras, **given)
 
-    def serve(self, web: Web, status: Callable[[], Status], alive: Callable[[], float]) -> Metrics:
-        """Listen; what the main loop is to tell of each frame goes to the metrics.
+    def listen(self, web: Web, status: Callable[[], Status], alive: Callable[[], float]) -> Metrics:
+        """Take the address; what the main loop is to tell of each frame goes to the metrics.
 
         Raises:
             ConfigError: the address cannot be had.
@@ -111,6 +111,11 @@ class LivePage:
         host = f"[{web.host}]" if ":" in web.host else web.host
         self.address = f"http://{host}:{self._server.port}/"
         return metrics
+
+    def serve(self) -> None:
+        """Begin to answer, when there is something to be told of."""
+        assert self._server is not None, "listen comes first"
+        self._server.begin()
 
     def with_views(self, outputs: Outputs) -> Outputs:
         """What each session of a camera writes, and its view."""

@@ -158,7 +158,8 @@ def run_recorded(
 
             page = RecordedPage(config, segmenter, edits)
             finish.callback(page.close)
-            page.serve(config.web, page.status, page.alive)
+            page.listen(config.web, page.status, page.alive)
+            page.serve()
             if not results.quiet:
                 console.print(f"page on {page.address}", highlight=False)
         for camera in config.cameras:

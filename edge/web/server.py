@@ -34,7 +34,9 @@ log = logging.getLogger("edge.web")
 
 
 class WebServer:
-    """Answers `/healthz`, `/readyz`, `/metrics` and the page from the moment it is made.
+    """Answers `/healthz`, `/readyz`, `/metrics` and the page from `begin` on.
+
+    Who connects before that waits, so nobody is told of a site that is still being built.
 
     Example:
         >>> from edge.web.metrics import Metrics
@@ -42,6 +44,7 @@ class WebServer:
         >>> server = WebServer("127.0.0.1", 0, None, status, Metrics(status), lambda: 0.0)
         >>> server.port > 0
         True
+        >>> server.begin()
         >>> server.close(5.0)
     """
 
@@ -56,7 +59,7 @@ class WebServer:
         stale_s: float = STALE_S,
         page: Page | None = None,
     ) -> None:
-        """Bind and begin to answer.
+        """Bind and listen.
 
         Args:
             host: Address or name to listen on.
@@ -91,6 +94,10 @@ class WebServer:
         self._server = _Server(config)
         self._socket = listening
         self._page = page
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Begin to answer."""
         self._thread = threading.Thread(target=self._serve, name="edge-web", daemon=True)
         self._thread.start()
         self._server.began.wait(_START_S)
@@ -100,10 +107,11 @@ class WebServer:
         self._server.should_exit = True
         if self._page is not None:
             self._page.close()
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
-            self._server.force_exit = True
-            log.warning("web: still busy %.1f s after it was to stop", timeout_s)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                self._server.force_exit = True
+                log.warning("web: still busy %.1f s after it was to stop", timeout_s)
         self._socket.close()
 
     def _serve(self) -> None:

@@ -67,8 +67,7 @@ def test_the_events_of_a_recording_are_the_same_with_a_page(
     assert got(address, "live/scene.jpg")[:2] == b"\xff\xd8"
     assert json.loads(got(address, "healthz"))["alive"]
     assert b"edgecount_frames_total" in got(address, "metrics")
-    threading.Thread(target=process.communicate, daemon=True).start()
-    wait_for(lambda: process.poll() is not None, 120)
+    process.communicate(timeout=120)
     assert process.returncode == 0, "nobody sits at a terminal: it ends with the recording"
     assert shown.read_bytes() == plain.read_bytes()
 
@@ -86,8 +85,7 @@ def test_rules_of_a_recording_are_edited_for_the_next_run(
     facts = json.loads(got(address, "api/edit?camera=scene"))
     assert (facts["takes"], facts["reason"], facts["rules"][0]["name"]) == ("next", "", "middle")
     process.send_signal(signal.SIGINT)
-    threading.Thread(target=process.communicate, daemon=True).start()
-    wait_for(lambda: process.poll() is not None, 60)
+    process.communicate(timeout=60)
 
 
 def test_at_a_terminal_the_last_totals_stay_until_ctrl_c(scene, square_model, tmp_path):
@@ -177,7 +175,8 @@ def test_a_page_begins_with_what_the_journal_has_of_cameras(tmp_path):
             wait_for(lambda: not [t for t in threading.enumerate() if t.name == "edge-web-past"])
             listen = {"listen": f"127.0.0.1:{free_port()}"}
             web = Config.model_validate({"web": listen}).web
-            page.serve(web, page.status, lambda: 0.0)
+            page.listen(web, page.status, lambda: 0.0)
+            page.serve()
             state = json.loads(got(page.address, "api/state"))
             [camera] = state["cameras"]
             assert camera["rules"][0]["totals"]["in"] == 2

@@ -74,6 +74,7 @@ def serving(tmp_path):
             return Status("1", "cpu", "nano", True, [], [], None)
 
         server = WebServer(host, 0, token, status, Metrics(status), lambda: 0.0, page=page)
+        server.begin()
         try:
             address = f"http://127.0.0.1:{server.port}"
             with httpx.Client(base_url=address, trust_env=False, timeout=20) as client:

@@ -60,6 +60,7 @@ def serving(token: str | None = None, host: str = "127.0.0.1", **client: Any):
         return Status("1.2.3", "cpu", "nano", True, CAMERAS, [], None)
 
     server = WebServer(host, 0, token, status, Metrics(status), lambda: 0.0, page=page)
+    server.begin()
     try:
         address = f"http://127.0.0.1:{server.port}"
         with httpx.Client(base_url=address, trust_env=False, timeout=20, **client) as web:

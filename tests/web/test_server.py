@@ -35,6 +35,7 @@ def serving(site, token=None, host="127.0.0.1"):
     server = WebServer(
         host, 0, token, site.status, Metrics(site.status), lambda: site.turned_s_ago, stale_s=30.0
     )
+    server.begin()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
             yield client
@@ -224,9 +225,35 @@ def test_idle_and_too_many_connections_harm_nobody(status):
         assert client.get("/healthz").status_code == 200
 
 
+def test_who_comes_before_it_begins_waits(status):
+    site = Site(ValueError("not built yet"))
+    server = WebServer("127.0.0.1", 0, None, site.status, Metrics(site.status), lambda: 0.0)
+    try:
+        with socket.create_connection(("127.0.0.1", server.port)) as early:
+            early.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            early.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                early.recv(100)
+            site.now = status
+            server.begin()
+            early.settimeout(10)
+            assert early.recv(100).startswith(b"HTTP/1.1 200")
+    finally:
+        server.close(5.0)
+
+
+def test_closing_what_never_began(status):
+    site = Site(status)
+    server = WebServer("127.0.0.1", 0, None, site.status, Metrics(site.status), lambda: 0.0)
+    server.close(0.0)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
+
+
 def test_closing_twice_and_with_a_client_that_waits(status):
     site = Site(status)
     server = WebServer("127.0.0.1", 0, None, site.status, Metrics(site.status), lambda: 0.0)
+    server.begin()
     with socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.sendall(b"GET /healthz HTTP/1.1\r\n")
         server.close(10.0)
