@@ -88,7 +88,8 @@ def test_a_dead_and_a_frozen_camera_cost_the_others_nothing(tmp_path, record_pro
             together = shares(run)
             assert run.stop() == 130
     record_property("lost", {"alone": alone, "beside a dead and a frozen one": together})
-    assert max(together.values()) <= max(alone.values()) + 0.01
+    # Waited for, the dead one would cost half of the frames; a busy machine may cost some.
+    assert max(together.values()) <= max(alone.values()) + 0.05
     reasons = {e["source"]["id"]: e["reason"] for e in run.events("source_lost")}
     assert reasons["dead"].startswith("cannot connect")
     assert reasons["frozen"].startswith("stalled")

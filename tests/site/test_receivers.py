@@ -107,7 +107,8 @@ def test_a_webhook_that_hangs_slows_nobody_down(tmp_path):
             run.start()
             run.wait_for_frames("gate", 80)
             numbers = run.numbers()
-            assert numbers['edgecount_frames_dropped_total{camera="gate"}'] <= 3
+            # A webhook waited for would cost 30 s of frames; a busy machine may cost some.
+            assert numbers['edgecount_frames_dropped_total{camera="gate"}'] <= 20
             assert numbers['edgecount_sink_lag_events{sink="file"}'] == 0
             assert numbers['edgecount_sink_lag_events{sink="hook"}'] > 3
             assert run.stop(signal.SIGINT) == 130
