@@ -70,7 +70,7 @@ class Site:
         self._evidence = evidence
         self._tap = tap
         self._saved_s = time.monotonic()
-        self._unopened: list[str] = []  # cameras whose books could not be opened yet
+        self._unopened: dict[str, str] = {}  # cameras without a lane, and why
         # told the camera and each event, once it is on its way
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.on_gone: Callable[[str], None] | None = None  # told the camera
@@ -98,7 +98,7 @@ class Site:
                 self._close(lane, "config_changed")
                 if lane.name not in config.cameras and self.on_gone is not None:
                     self.on_gone(lane.name)
-        self._unopened = []
+        self._unopened = {}
         known = {lane.name: lane for lane in self.lanes}
         for name in config.cameras:
             if name not in known:
@@ -113,9 +113,9 @@ class Site:
             self._saved_s = now_s
             for lane in self.lanes:
                 self._save(lane)
-            if self._unopened and not is_due and self._ledger.flush(0.2):
-                unopened, self._unopened = self._unopened, []
-                for name in unopened:
+            again = [n for n in self._unopened if is_live(self.config.cameras[n].source)]
+            if again and not is_due and self._ledger.flush(0.2):
+                for name in again:
                     self._open_or_later(name)
 
     def _save(self, lane: Lane) -> None:
@@ -123,8 +123,12 @@ class Site:
             self._ledger.save_state(lane.name, lane.events.state())
 
     def statuses(self) -> list[CameraStatus]:
-        """How each camera is."""
-        return [_status(lane) for lane in list(self.lanes)]
+        """How each camera is; one that could not be opened counts as lost."""
+        unopened = [
+            CameraStatus(name, "lost", 0, 0, 0, 0, 0, 0, None, reason)
+            for name, reason in self._unopened.copy().items()
+        ]
+        return [_status(lane) for lane in list(self.lanes)] + unopened
 
     def close(self) -> None:
         """Close all cameras; the first error is raised when all are.
@@ -151,14 +155,16 @@ class Site:
         extra, is_camera = {"camera": name}, is_live(self.config.cameras[name].source)
         try:
             self._open(name)
+            self._unopened.pop(name, None)
         except SourceError as error:
+            self._unopened[name] = str(error)
             log.error("%s: %s", name, error, extra=extra)
         except SinkError as error:
             if is_start and is_camera:
                 raise
             later = "; tried again" if is_camera else ""
             log.error("%s: not opened: %s%s", name, error, later, extra=extra)
-            self._unopened += [name] * is_camera
+            self._unopened[name] = f"not opened: {error}"
 
     def _open(self, name: str) -> None:
         """Open one camera."""

@@ -198,9 +198,15 @@ def test_a_camera_whose_books_cannot_be_opened_is_opened_later(tmp_path, monkeyp
             site.apply(config_of(gate=rules, yard=rules, door={"zones": {"hall": LEFT}}))
         assert "yard: " in caplog.text
         assert [lane.name for lane in site.lanes] == ["gate"]
+        lost = {s.name: s.reason for s in site.statuses() if s.state == "lost"}
+        assert lost == dict.fromkeys(
+            ("yard", "door"), "not opened: j: expected room on the disk, got a full one"
+        )
+        site.save()  # the next attempt fails as well
         monkeypatch.setattr(ledger.journal, "stream", stream)
         site.save()
         assert {lane.name for lane in site.lanes} == {"gate", "yard", "door"}
+        assert [s.name for s in site.statuses()] == [lane.name for lane in site.lanes]
 
 
 def test_a_camera_removed_while_its_books_are_closed_stays_away(tmp_path, monkeypatch):
