@@ -1,6 +1,7 @@
 import json
 import re
 from pathlib import Path
+from typing import get_origin
 
 import jsonschema
 import pytest
@@ -373,7 +374,8 @@ def sections(section=Config):
         if name == "sinks":
             for sink in SINKS.values():
                 yield from sections(sink)
-        elif isinstance(inner, type) and issubclass(inner, Section):
+        # In Python 3.10 `tuple[str, ...]` passes for a type.
+        elif get_origin(inner) is None and isinstance(inner, type) and issubclass(inner, Section):
             yield from sections(inner)
 
 
