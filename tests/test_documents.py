@@ -111,9 +111,12 @@ def shown(command: Command) -> str:
     return f"{command.paper}: {command.text[:70]}"
 
 
+EDGE = typer.main.get_command(app)
+
+
 def subcommand(words: list[str]) -> tuple[Any, list[str]]:
     """The command that `edge WORDS` names, and its arguments."""
-    found: Any = typer.main.get_command(app)
+    found: Any = EDGE
     rest = words[1:]
     while hasattr(found, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in found.commands, f"no command {rest[0]!r}"

@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -214,16 +216,19 @@ def test_names_for_several_sources():
     assert named(Path("a/out"), "gate") == Path("a/out.gate")
 
 
-def commands() -> list[tuple[str, ...]]:
-    def below(command, path):
-        yield path
-        for name, inner in getattr(command, "commands", {}).items():
-            yield from below(inner, (*path, name))
-
-    return list(below(get_command(app), ()))
+def below(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """A command and those below it, each with its path."""
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from below(inner, (*path, name))
 
 
-@pytest.mark.parametrize("path", commands(), ids=" ".join)
+COMMANDS = dict(below(get_command(app)))
+OPTIONS = {o for c in COMMANDS.values() for p in c.params for o in (*p.opts, *p.secondary_opts)}
+OPTIONS.add("--help")
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_help_says_what_a_command_does(edge, path):
     result = edge(*path, "--help")
     assert (result.code, result.err) == (0, "")
@@ -232,24 +237,12 @@ def test_help_says_what_a_command_does(edge, path):
     assert len(said.split()) >= 3, result.out
 
 
-def every_command(path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The path of each command and group."""
-    command = get_command(app)
-    for name in path:
-        command = command.commands[name]
-    below = [every_command((*path, name)) for name in getattr(command, "commands", {})]
-    return [path, *(each for one in below for each in one)]
-
-
-@pytest.mark.parametrize("path", every_command())
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_help_ends_with_an_example_whose_options_exist(path):
-    command = get_command(app)
-    for name in path:
-        command = command.commands[name]
-    words = command.epilog.split()
+    words = COMMANDS[path].epilog.split()
     assert words[:2] == ["Example:", "edge"]
     assert tuple(words[2 : 2 + len(path)]) == path
-    assert {word for word in words if word.startswith("--")} <= options()
+    assert {word for word in words if word.startswith("--")} <= OPTIONS
 
 
 @pytest.mark.parametrize(
@@ -278,30 +271,19 @@ def test_version(edge):
     assert edge("--version").out == "edgecount 0.1.0\n"
 
 
-def options(path: tuple[str, ...] = ()) -> set[str]:
-    """All options of a command and of those below it."""
-    command = get_command(app)
-    for name in path:
-        command = command.commands[name]
-    below = [options((*path, name)) for name in getattr(command, "commands", {})]
-    return {o for p in command.params for o in (*p.opts, *p.secondary_opts)}.union(
-        {"--help"}, *below
-    )
-
-
 @pytest.mark.parametrize("file", ["scripts/demo", "README.md", "docs/evaluation.md"])
 def test_documents_name_only_options_that_exist(file):
     text = (Path(__file__).parents[2] / file).read_text()
     found = re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)
     bench = Path(__file__).parents[2] / "scripts/bench_tracking.py"  # has options of its own
     others = set(re.findall(r'"(--[a-z-]+)"', bench.read_text()))
-    assert set(found) <= options() | others
+    assert set(found) <= OPTIONS | others
 
 
 @pytest.mark.parametrize("file", ["scripts/demo", "README.md"])
 def test_documents_name_only_commands_that_exist(file):
     text = (Path(__file__).parents[2] / file).read_text()
-    known = {" ".join(path) for path in commands()}
+    known = {" ".join(path) for path in COMMANDS}
     for found in re.findall(r"(?m)(?:^|`|bin/)edge ([a-z]+)", text):
         assert found in known
 
