@@ -6,14 +6,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from edge.errors import SinkError
 from edge.events import dumps
-from edge.events.books import Deltas, Loss, MakeLostEvent, deltas_of
+from edge.events.books import Loss, MakeLostEvent, loss_of
 from edge.events.journal import Entry, Journal, JournalError
 
 log = logging.getLogger("edge.journal")
@@ -23,6 +24,15 @@ _RETRY_S = 1.0
 _REPEAT_S = 60.0  # a lasting failure is logged so often
 _Key = tuple[str, str | None]  # source_id, source_key
 _State = Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Events that are written in one transaction, with the states that follow them."""
+
+    begin: int  # number of the event before the first
+    end: int  # number of the last
+    states: Mapping[_Key, _State]
 
 
 class JournalWriter:
@@ -62,6 +72,7 @@ class JournalWriter:
         self._put = 0  # events ever taken
         self._written = 0  # of these written or dropped: all before have left memory
         self._states: dict[_Key, tuple[int, _State]] = {}  # with _put when it was given
+        self._wholes: deque[_Whole] = deque()
         self._losses: dict[_Key, Loss] = {}  # not yet in the journal
         self._lost: dict[str, int] = {}
         self._failing_since_s: float | None = None
@@ -74,8 +85,8 @@ class JournalWriter:
 
     # Any thread
 
-    def put(self, entry: Entry, state: _State = None) -> None:
-        """Take an event, and the state of its source after it, if that is to be kept.
+    def put(self, entry: Entry) -> None:
+        """Take an event.
 
         Raises:
             SinkError: the writer is closed, or has ended by an error.
@@ -86,11 +97,22 @@ class JournalWriter:
             # The line alone takes a fifth of the memory; the journal reads the rest off it.
             self._waiting.append(replace(entry, event=None) if is_failing else entry)
             self._put += 1
-            if state is not None:
-                self._states[entry.source_id, entry.source_key] = (self._put, state)
             if len(self._waiting) > self._max_waiting:
                 self._drop_oldest()
             self._changed.notify_all()
+
+    @contextmanager
+    def together(self, source_id: str, state: Callable[[], _State] | None = None) -> Iterator[None]:
+        """What is put within is written in one transaction, with a live source's state after it.
+
+        Raises:
+            SinkError: the writer is closed, or has ended by an error.
+        """
+        with self._changed:  # which `put` may take again
+            before = self._put
+            yield
+            states: dict[_Key, _State] = {} if state is None else {(source_id, None): state()}
+            self._wholes.append(_Whole(before, self._put, states))
 
     def save_state(self, source_id: str, source_key: str | None, state: _State) -> None:
         """Keep this state of a source, together with or after all events put so far.
@@ -161,7 +183,25 @@ class JournalWriter:
             self._written >= target
             and not self._losses
             and all(given > target for given, _ in self._states.values())
+            and all(whole.end > target for whole in self._wholes)
         )
+
+    def _next_batch(self) -> int:
+        """How many events come next, so that what is kept whole is not divided."""
+        last = self._written + min(self._batch_size, len(self._waiting))
+        last = next((w.end for w in self._wholes if w.begin < last < w.end), last)
+        return last - self._written
+
+    def _states_until(self, last: int) -> dict[_Key, tuple[int, _State]]:
+        """The newest state of each source after event number `last` at most."""
+        states: dict[_Key, tuple[int, _State]] = {}
+        for whole in self._wholes:
+            if whole.end <= last:
+                states |= {key: (whole.end, state) for key, state in whole.states.items()}
+        for key, (put, state) in self._states.items():
+            if put <= last and put >= states.get(key, (0, None))[0]:
+                states[key] = put, state
+        return states
 
     def _drop_oldest(self) -> None:
         """Drop the oldest event that is not being written at this moment."""
@@ -170,9 +210,7 @@ class JournalWriter:
         oldest = self._waiting[self._in_flight]
         del self._waiting[self._in_flight]
         self._written += 1
-        seq, deltas = _number_and_deltas(oldest)
-        key = (oldest.source_id, oldest.source_key)
-        loss = Loss(1, seq, seq, deltas)
+        key, loss = (oldest.source_id, oldest.source_key), loss_of(oldest.read())
         before = self._losses.get(key)
         self._losses[key] = loss if before is None else before.joined(loss)
         self._lost[oldest.source_id] = self._lost.get(oldest.source_id, 0) + 1
@@ -201,10 +239,10 @@ class JournalWriter:
             self._changed.wait_for(self._has_work)
             if self._is_closing:
                 return False
-            batch = list(islice(self._waiting, self._batch_size))
+            batch = list(islice(self._waiting, self._next_batch()))
             self._in_flight = len(batch)
             last = self._written + len(batch)
-            states = {key: both for key, both in self._states.items() if both[0] <= last}
+            states = self._states_until(last)
             losses, self._losses = self._losses, {}
             is_all = len(batch) == len(self._waiting)
         try:
@@ -219,7 +257,8 @@ class JournalWriter:
         return True
 
     def _has_work(self) -> bool:
-        return bool(self._waiting or self._states or self._losses or self._is_closing)
+        has_state = self._states or self._wholes
+        return bool(self._waiting or has_state or self._losses or self._is_closing)
 
     def _with_losses(
         self, batch: list[Entry], losses: Mapping[_Key, Loss], is_all: bool
@@ -237,13 +276,7 @@ class JournalWriter:
         return complete, left
 
     def _entry(self, key: _Key, loss: Loss) -> Entry:
-        event = self._make_lost_event(
-            source_id=key[0],
-            count=loss.count,
-            first_seq=loss.first_seq,
-            last_seq=loss.last_seq,
-            deltas=loss.deltas,
-        )
+        event = self._make_lost_event(key[0], loss)
         return Entry(*key, event, dumps(event))
 
     def _succeeded(
@@ -255,6 +288,8 @@ class JournalWriter:
                 self._waiting.popleft()
             self._in_flight = 0
             self._written += count
+            while self._wholes and self._wholes[0].end <= self._written:
+                self._wholes.popleft()
             for key, given in states.items():
                 if self._states.get(key) == given:
                     del self._states[key]
@@ -294,8 +329,3 @@ class JournalWriter:
                 )
             self._is_urgent = False
             self._changed.wait_for(lambda: self._is_closing or self._is_urgent, self._retry_s)
-
-
-def _number_and_deltas(entry: Entry) -> tuple[int, Deltas]:
-    event = entry.read()
-    return event["seq"], deltas_of(event)

@@ -129,6 +129,9 @@ class Lane:
     def close(self, reason: str = "stopped", patience_s: float = 1.0) -> None:
         """End: who is inside leaves, the totals are sent. The feed is closed as well.
 
+        A recording is counted again from its start: nobody leaves it for being stopped, and its
+        totals are sent at its own end.
+
         Args:
             reason: why, for the events of who is still inside.
             patience_s: how long to wait for a feed that hangs.
@@ -136,6 +139,8 @@ class Lane:
         Raises:
             EdgeError: a result cannot be finished; the events are sent all the same.
         """
+        if self.feed.ended:
+            self.events.source_ended()
         self.feed.close(patience_s)
         held, self._held = self._held, None
         try:
@@ -166,7 +171,8 @@ class Lane:
     def _end_session(self, reason: str) -> None:
         if self.session is None:
             return
-        self.leave({counter.rule_id for counter in self.session.counters}, reason)
+        if not self.events.is_recorded:
+            self.leave({counter.rule_id for counter in self.session.counters}, reason)
         session, self.session = self.session, None
         failure: EdgeError | None = None
         for output in session.outputs:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from edge.config import Config
 from edge.delivery import Delivery, Sink, close_all
 from edge.errors import EdgeError, SinkError
 from edge.events import Encoder, dumps
+from edge.events.books import Loss
 from edge.events.journal import Entry, Journal, Stream
 from edge.journal_writer import JournalWriter
 from edge.web.status import JournalStatus, SinkStatus
@@ -112,7 +113,11 @@ class Ledger:
         return self.journal.stream(source_id, source_key, geometry, now_utc_s)
 
     def open_recording(
-        self, source_id: str, source_key: str, geometry: Mapping[str, str], seen_by: str
+        self,
+        source_id: str,
+        source_key: str,
+        geometry: Mapping[str, str],
+        decided_by: Mapping[str, str],
     ) -> Stream:
         """Begin to count a recording, perhaps again; events that are already there are ignored.
 
@@ -120,20 +125,22 @@ class Ledger:
             source_id: name of the camera.
             source_key: content key of the recording.
             geometry: fingerprint of the geometry of each rule.
-            seen_by: fingerprint of what sees and tracks; with another one, other tracks would get
-                the ids of these.
+            decided_by: fingerprints of what decides its events, by name; with another one of the
+                same name, other events would get the ids of those that are there.
 
         Raises:
             SinkError: it was counted by something else before, or the journal cannot be written.
         """
-        stream = self.open(source_id, source_key, geometry)
-        before = (stream.state or {}).get("seen_by", seen_by)
-        if before != seen_by:
+        before = self.journal.state(source_id, source_key) or {}
+        if other := [what for what, its in decided_by.items() if before.get(what, its) != its]:
+            named = ", ".join(what.partition(" (")[0] for what in other)
             raise SinkError(
-                f"{self.journal.path}: expected the model and settings with which '{source_id}' "
-                f"was counted into this journal before, got others; use another journal"
+                f"{self.journal.path}: expected the settings with which '{source_id}' was counted "
+                f"into this journal before, got another {named}; use another journal, or another "
+                f"name for the camera"
             )
-        self._writer.save_state(source_id, source_key, {"seen_by": seen_by})
+        stream = self.open(source_id, source_key, geometry)
+        self._writer.save_state(source_id, source_key, {**before, **decided_by})
         return stream
 
     def sender(
@@ -159,6 +166,12 @@ class Ledger:
             self._writer.put(Entry(source_id, source_key, event, dumps(event)))
 
         return send
+
+    def together(
+        self, source_id: str, state: Callable[[], Mapping[str, Any]] | None = None
+    ) -> AbstractContextManager[None]:
+        """What a source sends within is kept as a whole, with a live one's state, or not at all."""
+        return self._writer.together(source_id, state)
 
     def save_state(self, source_id: str, state: Mapping[str, Any]) -> None:
         """Keep what a live source needs to go on."""
@@ -242,15 +255,8 @@ class Ledger:
         for delivery in list(self._deliveries.values()):
             delivery.wake()
 
-    def _lost_event(
-        self,
-        source_id: str,
-        count: int,
-        first_seq: int,
-        last_seq: int,
-        deltas: Mapping[str, tuple[int, int]],
-    ) -> dict[str, Any]:
-        return self._encoders[source_id].lost(count, first_seq, last_seq, deltas)
+    def _lost_event(self, source_id: str, loss: Loss) -> dict[str, Any]:
+        return self._encoders[source_id].lost(loss)
 
     def _retain(self) -> None:
         section = self._config.journal

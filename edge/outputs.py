@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from edge.count.line import LineCounter
@@ -30,7 +31,7 @@ class Output(Protocol):
 class EventsOutput:
     """Encodes events and sends them on, between a `started` and a `stopped`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         encoder: Encoder,
         send: Callable[[dict[str, Any]], None],
@@ -38,6 +39,7 @@ class EventsOutput:
         snapshot_every_s: float | None = None,
         windows_state: Mapping[str, Any] | None = None,
         evidence: Callable[[Mapping[str, Any], Step], str | None] | None = None,
+        together: Callable[[], AbstractContextManager[object]] | None = None,
     ) -> None:
         """Keep what is needed.
 
@@ -48,12 +50,16 @@ class EventsOutput:
             snapshot_every_s: seconds from one count_snapshot to the next; None: never.
             windows_state: what `state` gave when an earlier run ended.
             evidence: keeps a picture of an event and says where; None: there are none.
+            together: of a journal: what is sent within is kept as a whole, with what `state` gives
+                then, or not at all. A recording that is stopped goes on there: None: it does not.
         """
         self.encoder = encoder
         self.send = send
         self.counters = counters
         self._windows = Windows(snapshot_every_s, windows_state) if snapshot_every_s else None
         self._evidence = evidence
+        self._together = together
+        self._is_at_end = False
         self.last: Stamp | None = None  # of the last frame or notice
         self._recent: deque[Stamp] = deque()  # of the frames of the last second
 
@@ -89,6 +95,15 @@ class EventsOutput:
         self.last = stamp
         self.send(self.encoder.started(stamp))
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the frames have media time alone, as those of recordings."""
+        return self.last is not None and self.last.wall is None
+
+    def source_ended(self) -> None:
+        """The source has come to its end, rather than being stopped."""
+        self._is_at_end = True
+
     def changed(self, stamp: Stamp) -> None:
         """Say that the rules have changed."""
         self.last = stamp
@@ -112,11 +127,15 @@ class EventsOutput:
 
     def state(self) -> dict[str, Any]:
         """What another run needs to go on where this one is."""
-        return {} if self._windows is None else self._windows.state()
+        state = {} if self._windows is None else self._windows.state()
+        if self.last is not None and self.last.wall is not None:
+            state["seen_utc_s"] = self.last.wall.utc_s
+        return state
 
     def _send_snapshots(self, window: Window, stamp: Stamp) -> None:
-        for rule_id in self.encoder.tallies():
-            self.send(self.encoder.snapshot(rule_id, window, stamp))
+        with nullcontext() if self._together is None else self._together():
+            for rule_id in self.encoder.tallies():
+                self.send(self.encoder.snapshot(rule_id, window, stamp))
 
     def _fps(self) -> float | None:
         span_s = self._recent[-1].media_s - self._recent[0].media_s
@@ -127,11 +146,16 @@ class EventsOutput:
         return self._recent[-1].frame - self._recent[0].frame - (len(self._recent) - 1)
 
     def close(self) -> None:
-        """Send the closing totals."""
+        """Send the closing totals, unless a journal is to have the rest of the recording later.
+
+        What is in it then is the beginning of what a run to the end gives, with the same ids.
+        """
         if self.last is None:
             return
+        if self.is_recorded and self._together is not None and not self._is_at_end:
+            return
         # A live source's window goes on when it is started again.
-        if self._windows is not None and self.last.wall is None:
+        if self._windows is not None and self.is_recorded:
             window = self._windows.close()
             if window is not None:
                 self._send_snapshots(window, self.last)

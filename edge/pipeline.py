@@ -69,6 +69,12 @@ def replayed(recorded: Iterable[tuple[Stamp, Instances]]) -> Iterator[Seen]:
         yield stamp, None, instances
 
 
+def ending(seen: Iterable[Seen], at_end: Callable[[], None]) -> Iterator[Seen]:
+    """The same; `at_end` is called when the source has come to its end by itself."""
+    yield from seen
+    at_end()
+
+
 def run(
     seen: Iterable[Seen],
     tracker: Tracker,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edge import build
-from edge.config import Camera, Config, check_classes, tracks_rev
+from edge.config import Camera, Config, check_classes, decided_by
 from edge.count.zone import ZoneCounter
 from edge.errors import EdgeError, SinkError, SourceError
 from edge.events import Past
+from edge.events.journal import Stream
 from edge.lane import Feed, Lane, Session
 from edge.ledger import Ledger
 from edge.outputs import EventsOutput, Output
@@ -175,8 +176,8 @@ class Site:
         if key is None:
             stream = self._ledger.open(name, None, geometry)
         else:
-            seen_by = tracks_rev(self.config, name, self._segmenter.session.file.sha256)
-            stream = self._ledger.open_recording(name, key, geometry, seen_by)
+            revs = decided_by(self.config, name, self._segmenter.session.file.sha256)
+            stream = self._ledger.open_recording(name, key, geometry, revs)
         if recording is None:
             feed = open_live(
                 camera.source,
@@ -203,15 +204,25 @@ class Site:
             self.config.snapshot_every_s,
             stream.state,
             self._evidence,
+            lambda: self._ledger.together(name, events.state if key is None else None),
         )
         if recording is None:
             now = _now()
             events.start(now)
             for rule_id, before in stream.resets.items():
                 events.send(encoder.counter_reset(rule_id, before, now))
-            for entered in stream.open_stays:
-                events.send(encoder.interrupted(entered, now))
+            self._end_stays(stream, events, now)
         self.lanes.append(Lane(name, feed, stream.session, self._beginning(name), events))
+
+    def _end_stays(self, stream: Stream, events: EventsOutput, now: Stamp) -> None:
+        """End what an earlier run, which was killed, saw begin."""
+        inside = Counter(s["rule"]["id"] for s in stream.open_stays if s["type"] == "zone_entered")
+        seen_utc_s = (stream.state or {}).get("seen_utc_s")
+        for begun in stream.open_stays:
+            rule_id = begun["rule"]["id"]
+            inside[rule_id] -= begun["type"] == "zone_entered"
+            ended = events.encoder.interrupted(begun, now, inside[rule_id], seen_utc_s)
+            events.send(ended)
 
     def _telling(self, name: str, send: Send) -> Send:
         if self._tap is not None:
@@ -219,8 +230,6 @@ class Site:
 
         def sent(event: dict[str, Any]) -> None:
             send(event)
-            if event["type"] == "count_snapshot":  # after a kill, this window must not end again
-                self._saved_s = -math.inf
             if self.on_event is not None:
                 self.on_event(name, event)
 

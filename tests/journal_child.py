@@ -28,7 +28,8 @@ def main(path: str, count: int) -> None:
         for _ in range(count):
             rule, way = rng.choice(["gate", "side"]), rng.choice(["in", "out"])
             entry = clip.crossed(rule, way, name=rng.choice(["person", "car"]))
-            writer.put(entry, {"seq": clip.seq})
+            writer.put(entry)
+            writer.save_state(clip.source_id, clip.key, {"seq": clip.seq})
             if rng.random() < 0.1:
                 writer.flush(60)  # batches of about ten
         if writer.close(60):

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from edge.events import dumps
-from edge.events.books import Stream
+from edge.events.books import Loss, Stream, loss_of
 from edge.events.envelope import utc_text
 from edge.events.journal import Entry, Journal
 
@@ -43,11 +43,14 @@ class Scribe:
         """An event without a rule."""
         return self._entry(kind, more)
 
-    def lost(self, source_id, count, first_seq, last_seq, deltas) -> dict[str, Any]:
+    def lost(self, source_id: str, loss: Loss) -> dict[str, Any]:
         """An events_lost event, as a JournalWriter asks for it."""
-        rules = [{"rule_id": r, "in": i, "out": o} for r, (i, o) in sorted(deltas.items())]
-        lost = {"events": count, "first_seq": first_seq, "last_seq": last_seq, "rules": rules}
-        return self._event("events_lost", last_seq, {"lost": lost})
+        rules = [
+            {"rule_id": r, "in": i, "out": o, "count": loss.counts[r][1]}
+            for r, (i, o) in sorted(loss.deltas.items())
+        ]
+        lost = {"events": loss.events, "first_seq": loss.first_seq, "last_seq": loss.last_seq}
+        return self._event("events_lost", loss.last_seq, {"lost": lost | {"rules": rules}})
 
     def _counted(self, kind, rule, way, delta, name, track: int | str = 1) -> Entry:
         ways = ("in", "out").index(way)
@@ -117,3 +120,11 @@ def totals(journal: Journal) -> dict[tuple[str, str], tuple[int, int]]:
     return {
         (t.source_id, t.rule_id): (t.tally.count_in, t.tally.count_out) for t in journal.totals()
     }
+
+
+def loss(entries: list[Entry]) -> Loss:
+    """What is lost with these."""
+    first, *others = [loss_of(entry.read()) for entry in entries]
+    for each in others:
+        first = first.joined(each)
+    return first

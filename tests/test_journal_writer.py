@@ -68,9 +68,9 @@ def start():
     writers = []
 
     def make(journal, *scribes, **options):
-        def lost(source_id, *rest, **more):
+        def lost(source_id, loss):
             [scribe] = [s for s in scribes if s.source_id == source_id]
-            return scribe.lost(source_id, *rest, **more)
+            return scribe.lost(source_id, loss)
 
         writers.append(JournalWriter(journal, lost, retry_s=0.01, **options))
         return writers[-1]
@@ -135,7 +135,8 @@ def test_states_go_in_with_the_events_before_them(journal, faulty, door, start):
     faulty.is_full = True
     writer = start(faulty, door)
     for _ in range(1500):
-        writer.put(door.crossed(), {"seq": door.seq})
+        writer.put(door.crossed())
+        writer.save_state("door", None, {"seq": door.seq})
     writer.save_state("door", None, {"seq": 1500, "clock": 1})
     writer.save_state("other", None, {"a": 1})
     until(lambda: writer.failing_since_s is not None)
@@ -158,10 +159,36 @@ def test_a_state_never_comes_before_its_events(journal, faulty, door, start):
 
     faulty.append = append
     for _ in range(3000):
-        writer.put(door.crossed(), {"seq": door.seq})
+        writer.put(door.crossed())
+        writer.save_state("door", None, {"seq": door.seq})
     assert writer.flush(30)
     assert all(seq <= newest for newest, states in seen for seq in states)
     assert seen[-1] == (3000, [3000])
+
+
+def test_what_belongs_together_is_never_divided(journal, faulty, door, start):
+    """Snapshots of one window go in with the state that says so, or not at all."""
+    faulty.is_full = True
+    writer = start(faulty, door)
+    writer.put(door.crossed())
+    for _ in range(700):  # more than fit into one transaction
+        with writer.together("door", lambda: {"seq": door.seq}):
+            for _ in range(3):
+                writer.put(door.crossed())
+    until(lambda: writer.failing_since_s is not None)
+    real, seen = faulty.journal.append, []
+
+    def append(batch, states):
+        added = real(batch, states)
+        seen.append((journal.newest, journal.stream("door", None, {}, 0.0).state))
+        return added
+
+    faulty.append = append
+    assert writer.flush(30)
+    assert len(seen) > 3
+    assert seen[0] == (1, None)
+    assert all((newest - 1) % 3 == 0 for newest, _ in seen)
+    assert all(state == {"seq": newest} for newest, state in seen[1:])
 
 
 def test_while_the_disk_is_full_events_wait_in_memory(journal, faulty, door, start, caplog):
@@ -219,6 +246,8 @@ def test_beyond_the_bound_the_oldest_go_and_are_stated(journal, faulty, start, c
     assert {source: each["events"] for source, each in stated.items()} == lost
     assert sum(r["in"] + r["out"] for r in stated["door"]["rules"]) == lost["door"]
     assert {r["rule_id"] for r in stated["yard"]["rules"]} == {"gate", "side"}
+    [rule] = stated["door"]["rules"]  # what is next begins where this ends
+    assert rule["count"]["in"] == rule["count"]["by_class"]["person"]["in"] == rule["in"]
     # Totals are those of all that was seen, and can be derived from what is there.
     assert totals(journal) == {
         ("door", "gate"): (65, 65),
@@ -272,6 +301,24 @@ def test_random_failures(journal, faulty, start):
     assert audit.lost == writer.lost
     for scribe in scribes:
         assert totals(journal)[scribe.source_id, "gate"] == tuple(scribe.totals["gate"])
+
+
+def test_classes_of_what_is_lost_are_in_the_totals(journal, faulty, start):
+    """Also if nothing counts after the loss: the next run begins with them."""
+    door = live(journal)
+    faulty.is_full = True
+    writer = start(faulty, door, max_waiting=4)
+    for n in range(10):
+        writer.put(door.crossed(name=("person", "car")[n % 2]))
+    for _ in range(4):
+        writer.put(door.said("frames_dropped", frames=1))
+    until(lambda: writer.failing_since_s is not None)
+    faulty.is_full = False
+    assert writer.flush(30)
+    assert writer.lost == {"door": 10}
+    assert journal.audit().is_balanced
+    tally = journal.stream("door", None, {"gate": "g"}, 0.0).totals["gate"]
+    assert (tally.count_in, tally.by_class) == (10, {"person": (5, 0), "car": (5, 0)})
 
 
 def test_put_never_waits_for_the_disk(journal, faulty, door, start):

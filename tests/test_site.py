@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -296,8 +297,7 @@ def test_windows_go_on_after_a_kill_and_none_comes_twice(tmp_path, monkeypatch):
     with running(tmp_path, config) as (site, ledger):
         play(site.lanes[0], seen(0.0, 0.5))
         site.save(is_due=True)
-        play(site.lanes[0], seen(0.5, 2.5))
-        site.save()
+        play(site.lanes[0], seen(0.5, 2.5))  # what it needs to go on is saved with its snapshots
         site.lanes.clear()  # killed
         windows = [e["window"] for e in events_of(ledger) if e["type"] == "count_snapshot"]
         assert len(windows) == 2
@@ -317,6 +317,73 @@ def test_a_recording_among_cameras_leaves_their_books_alone(tmp_path):
         with ledger.journal._database.read() as connection:
             keys = connection.execute("SELECT source_key FROM sources").fetchall()
         assert keys == [(site.lanes[0].events.encoder._envelope.source.source_key,)]
+
+
+class Unfinished(Script):
+    """A recording of which more is to come."""
+
+    ended = False
+
+
+def recorded(start_s, until_s):
+    """The walker as a recording has it, without world time."""
+    for frame, instances in seen(start_s, until_s):
+        yield replace(frame, stamp=Stamp(frame.stamp.frame, frame.stamp.media_s)), instances
+
+
+def test_a_recording_that_is_stopped_and_counted_again_gives_what_one_run_gives(tmp_path):
+    """Nobody leaves a zone, no window ends, for being stopped."""
+    crowded = {**LEFT, "overcrowded": 1}
+    camera = {"source": str(CLIP), "lines": {"middle": MIDDLE}, "zones": {"hall": crowded}}
+    config = Config.model_validate({"cameras": {"clip": camera}, "snapshot_every_s": 1.0})
+
+    def run(folder, until_s, is_whole):
+        with running(folder, config) as (site, ledger):
+            site.lanes[0].feed = Script() if is_whole else Unfinished()
+            play(site.lanes[0], recorded(0.0, until_s))
+            site.close()
+            assert ledger.flush()
+            agree(ledger)
+            return [row.line for row in ledger.journal.all_after(0)]
+
+    (tmp_path / "once").mkdir()
+    once = run(tmp_path / "once", 4.0, True)
+    (tmp_path / "thrice").mkdir()
+    for until_s in (1.25, 2.75):  # inside the zone, and amid a window
+        cut = run(tmp_path / "thrice", until_s, False)
+        assert cut == once[: len(cut)]
+        assert 2 < len(cut) < len(once)
+    assert run(tmp_path / "thrice", 4.0, True) == once
+    kinds = [json.loads(line)["type"] for line in once]
+    assert kinds[-1] == "stopped"
+    assert {"zone_entered", "overcrowding_started", "count_snapshot"} < set(kinds)
+
+
+@pytest.mark.parametrize("end", ["lost", "changed", "stopped", "killed"])
+def test_overcrowding_ends_with_the_pictures(tmp_path, end):
+    crowded = {**LEFT, "overcrowded": 1}
+    config = config_of(gate={"zones": {"hall": crowded}})
+    with running(tmp_path, config) as (site, ledger):
+        lane = site.lanes[0]
+        play(lane, seen(0.0, 1.5))
+        if end == "lost":
+            lane.feed.items = [Notice("source_lost", Stamp(15, 1.5, wall(1.5)), 1, reason="gone")]
+            assert lane.poll() is None
+        elif end == "changed":
+            site.apply(config_of(gate={"zones": {"hall": {**crowded, "dwell_s": 9}}}))
+        elif end == "stopped":
+            site.close()
+        else:
+            site.save(is_due=True)
+            site.lanes.clear()
+    with running(tmp_path, config) as (_, ledger):
+        found = [e for e in events_of(ledger) if "zone" in e and "end_reason" in e]
+        assert [(e["type"], e["zone"]["occupancy"]) for e in found] == [
+            ("zone_exited", 0),
+            ("overcrowding_ended", 0),
+        ]
+        assert all(e["zone"]["dwell_s"] >= 1.0 for e in found[:1])
+        agree(ledger)
 
 
 class Encoding:

@@ -138,6 +138,11 @@ def _rule_text(rule: RuleAudit) -> Iterator[str]:
             f"wrong: {name}: in {rule.total[0]} out {rule.total[1]}, but the events add up to "
             f"in {summed[0]} out {summed[1]}"
         )
+    if rule.total != rule.classed:
+        yield (
+            f"wrong: {name}: in {rule.total[0]} out {rule.total[1]}, but its classes add up to "
+            f"in {rule.classed[0]} out {rule.classed[1]}"
+        )
     if rule.shown not in (None, rule.total):
         yield (
             f"wrong: {name}: in {rule.total[0]} out {rule.total[1]}, but the newest event says "

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from edge.cli.terminal import (
     totals_table,
     warn,
 )
-from edge.config import Config, people, tracks_rev
+from edge.config import Config, decided_by, people
 from edge.delivery import Sink
 from edge.errors import ConfigError
 from edge.ledger import Ledger
@@ -201,16 +201,18 @@ def _count(  # noqa: PLR0913
         encoder = build.encoder(config, camera, provenance)
         if isinstance(keeps, Ledger):
             key, geometry = source.content_key, build.geometry(config, camera)
-            seen_by = tracks_rev(config, camera, segmenter.session.file.sha256)
-            keeps.open_recording(camera, key, geometry, seen_by)
+            revs = decided_by(config, camera, segmenter.session.file.sha256)
+            keeps.open_recording(camera, key, geometry, revs)
             send = keeps.sender(camera, key, encoder, MOST_WAITING, stop)
+            together = partial(keeps.together, camera)
         else:
-            send = lines_to(keeps())
+            send, together = lines_to(keeps()), None
         if page is not None:
             send = page.telling(camera, send)
         if results.report is not None:
             send = results.report.tapped(send)
-        events = EventsOutput(encoder, send, counters, config.snapshot_every_s)
+        every_s = config.snapshot_every_s
+        events = EventsOutput(encoder, send, counters, every_s, together=together)
         outputs: list[Output] = [events]
         outputs += _files(results, names, provenance, source.fps, counters)
         if results.report is not None:
@@ -223,7 +225,7 @@ def _count(  # noqa: PLR0913
         if page is not None:
             outputs.append(page.output(camera, total))
         try:
-            seen = pipeline.segmented(source, segmenter)
+            seen = pipeline.ending(pipeline.segmented(source, segmenter), events.source_ended)
             if moving := build.camera_motion(config, camera):
                 seen = pipeline.followed(seen, moving)
             pipeline.run(seen, tracker, counters, outputs, stop, most)

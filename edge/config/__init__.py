@@ -26,7 +26,7 @@ from edge.config.options import (
     with_model,
 )
 from edge.config.people import people
-from edge.config.revision import config_rev, geometry_hash, tracks_rev
+from edge.config.revision import config_rev, decided_by, geometry_hash
 from edge.config.rules import Camera, Line, Zone, check_rule_classes, check_rule_names
 from edge.config.secrets import Secrets, written_out
 from edge.config.section import Section
@@ -62,6 +62,7 @@ __all__ = [
     "check_rule_classes",
     "check_rule_names",
     "config_rev",
+    "decided_by",
     "geometry_hash",
     "load",
     "load_located",
@@ -71,7 +72,6 @@ __all__ = [
     "paths_cross",
     "people",
     "segments_meet",
-    "tracks_rev",
     "with_listen",
     "with_model",
     "written_out",

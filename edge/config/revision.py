@@ -31,7 +31,7 @@ def config_rev(config: Config, camera: str) -> str:
     chosen = config.cameras[camera]
     return "sha256:" + _digest(
         {
-            "classes": sorted(chosen.classes) if chosen.classes is not None else None,
+            "classes": _sorted(chosen.classes),
             "rules": {name: _rule(rule) for name, rule in chosen.rules.items()},
             "tracker": config.tracker.model_dump(),
             "counting": config.counting.model_dump(),
@@ -39,19 +39,36 @@ def config_rev(config: Config, camera: str) -> str:
     )
 
 
-def tracks_rev(config: Config, camera: str, model_sha256: str) -> str:
-    """16 hexadecimal digits that change with all that decides a camera's tracks."""
+def decided_by(config: Config, camera: str, model_sha256: str) -> dict[str, str]:
+    """Fingerprints of all that decides the events of a recording, by what they are of.
+
+    A rule that is moved is another one, with events of its own; the same rule with other classes
+    or times would give other events the same ids.
+
+    Args:
+        config: The config.
+        camera: A key of `config.cameras`.
+        model_sha256: Hash of the model's file.
+
+    Returns:
+        16 hexadecimal digits for each of "model and tracker", "snapshot_every_s" and, with the hash
+        of its geometry, each rule.
+    """
     chosen, model = config.cameras[camera], config.model
-    return _digest(
-        {
-            "classes": sorted(chosen.classes) if chosen.classes is not None else None,
-            "moves": chosen.moves,
-            "tracker": config.tracker.model_dump(),
-            "counting": config.counting.model_dump(),
-            "model": [model_sha256, model.input_size, model.min_score, model.nms_iou],
-            "reading": [model.family, model.class_names],
-        }
-    )
+    seen_by = {
+        "classes": _sorted(chosen.classes),
+        "moves": chosen.moves,
+        "tracker": config.tracker.model_dump(),
+        "counting": config.counting.model_dump(),
+        "model": [model_sha256, model.input_size, model.min_score, model.nms_iou],
+        "reading": [model.family, model.class_names],
+    }
+    rules = {
+        f"rule {name} ({geometry_hash(rule)})": _digest(_settings(rule))
+        for name, rule in chosen.rules.items()
+    }
+    every_s = _digest(config.snapshot_every_s)
+    return {"model and tracker": _digest(seen_by), "snapshot_every_s": every_s, **rules}
 
 
 def geometry_hash(rule: Line | Zone) -> str:
@@ -61,14 +78,23 @@ def geometry_hash(rule: Line | Zone) -> str:
 
 def _rule(rule: Line | Zone) -> dict[str, Any]:
     dwell_s = rule.dwell_s if isinstance(rule, Zone) else None
-    classes = sorted(rule.classes) if rule.classes is not None else None
-    return {**_geometry(rule), "classes": classes, "dwell_s": dwell_s}
+    return {**_geometry(rule), "classes": _sorted(rule.classes), "dwell_s": dwell_s}
 
 
 def _geometry(rule: Line | Zone) -> dict[str, Any]:
     if isinstance(rule, Line):
         return {"line": rule.path}
     return {"zone": rule.polygon}
+
+
+def _settings(rule: Line | Zone) -> dict[str, Any]:
+    """All but the shape and the names."""
+    shape = {"a", "b", "points", "polygon", "in_name", "out_name"}
+    return {**rule.model_dump(exclude=shape), "classes": _sorted(rule.classes)}
+
+
+def _sorted(classes: tuple[str, ...] | None) -> list[str] | None:
+    return None if classes is None else sorted(classes)
 
 
 def _digest(value: object) -> str:

@@ -103,3 +103,8 @@ class Overcrowding:
             return None
         settled, self._since, self._is_over = self._since, None, is_over
         return is_over, settled
+
+    def finish(self) -> bool:
+        """End it when the pictures end; whether it was overcrowded."""
+        was_over, self._is_over, self._since = self._is_over, False, None
+        return was_over

@@ -103,6 +103,7 @@ class ZoneCounter:
         blank["since_s"] = blank["seen_s"] = np.nan
         self._live = LiveRecords(blank)
         self._before: _Scene | None = None  # the last frame with sightings
+        self._newest: _Scene | None = None
         self._vanished: dict[int, tuple[TrackFacts, Stamp]] = {}  # inside, as last seen
         self._by_class: dict[int, tuple[int, int]] = {}
 
@@ -134,21 +135,22 @@ class ZoneCounter:
             at = self._live.find(tracks.ids[rows])
             events += self._seen(scene, rows, at)
             self._before = scene
+        self._newest = scene
         return events + self._fullness(scene)
 
     def finish(self) -> list[CountEvent]:
-        """Exits of all who are inside when the pictures end, as they were last seen."""
-        scene = self._before
-        if scene is None:
-            return []
+        """What ends with the pictures: the stays of all inside, as last seen, and overcrowding."""
         events: list[CountEvent] = []
-        for track_id in self._live.ids[self._live.records["inside"]].tolist():
-            if track_id in self._vanished:
-                track, seen = self._vanished.pop(track_id)
-            else:
-                track, seen = scene.facts_of(track_id), scene.stamp
-            at = int(self._live.find(np.array([track_id]))[0])
-            events.append(self._left(at, seen, scene, track))
+        if (scene := self._before) is not None:
+            for track_id in self._live.ids[self._live.records["inside"]].tolist():
+                if track_id in self._vanished:
+                    track, seen = self._vanished.pop(track_id)
+                else:
+                    track, seen = scene.facts_of(track_id), scene.stamp
+                at = int(self._live.find(np.array([track_id]))[0])
+                events.append(self._left(at, seen, scene, track))
+        if (scene := self._newest) is not None and self._overcrowding.finish():
+            events.append(self._event("overcrowding_ended", scene.stamp, scene, None, 0.0))
         return events
 
     def _note_vanished(self, stamp: Stamp, at: I64) -> None:

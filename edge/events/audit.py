@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from edge.events.books import deltas_of
+from edge.events.books import counts_of, deltas_of
 from edge.events.outages import Gap, Outages
 
 _LONGEST = 100  # of the list of what is wrong
@@ -31,12 +31,13 @@ class RuleAudit:
     base: tuple[int, int]  # of events that retention has deleted
     deltas: tuple[int, int]  # sum over the events in the journal
     shown: tuple[int, int] | None  # as the newest event states it; None where there is none
+    classed: tuple[int, int]  # sum over the classes
 
     @property
     def is_balanced(self) -> bool:
-        """Whether total = base + deltas, and the newest event says the same."""
+        """Whether total = base + deltas, and classes and the newest event say the same."""
         summed = (self.base[0] + self.deltas[0], self.base[1] + self.deltas[1])
-        return self.total == summed and self.shown in (None, self.total)
+        return self.total == summed == self.classed and self.shown in (None, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,18 @@ def audited(connection: sqlite3.Connection) -> Audit:
 
 
 _TALLIES = (
-    "SELECT tallies.id, source_id, source_key, rule_id, since_utc_s, is_current, count_in, "
-    "count_out, base_in, base_out FROM tallies JOIN sources ON sources.id = source "
+    "SELECT tallies.id, source_id, source_key, rule_id, since_utc_s, is_current, by_class, "
+    "count_in, count_out, base_in, base_out FROM tallies JOIN sources ON sources.id = source "
     "ORDER BY source_id, sources.id, rule_id, tallies.id"
 )
 _LETTERS = "SELECT sink, count(*) FROM dead_letters GROUP BY sink ORDER BY sink"
 _DROPPED = "SELECT name, dropped FROM sinks WHERE dropped > 0 ORDER BY name"
+# A recording that is counted again with other rules is numbered anew, so its numbers prove nothing.
+_RENUMBERED = (
+    "SELECT source FROM events JOIN sources ON sources.id = source WHERE type = 'started' AND "
+    "source_key != (SELECT value FROM meta WHERE name = 'journal_id') "
+    "GROUP BY source HAVING count(*) > 1"
+)
 _HOLES = """
 SELECT source, source_id, max(seq_before, deleted_seq) + 1, seq - 1 FROM (
     SELECT source, source_id, deleted_seq, events.seq AS seq,
@@ -183,7 +190,8 @@ class _Reader:
             outages.update(event, row.at_unix_s)
 
     def rule(self, row: tuple[Any, ...]) -> RuleAudit:
-        tally, source_id, source_key, rule_id, since_utc_s, is_current, *numbers = row
+        tally, source_id, source_key, rule_id, since_utc_s, is_current, by_class, *numbers = row
+        classes = list(json.loads(by_class).values())
         return RuleAudit(
             source_id=source_id,
             source_key=source_key,
@@ -194,6 +202,7 @@ class _Reader:
             base=(numbers[2], numbers[3]),
             deltas=self._sums.get(tally, (0, 0)),
             shown=self._shown.get(tally),
+            classed=(sum(ins for ins, _ in classes), sum(outs for _, outs in classes)),
         )
 
     def lost(self) -> dict[str, int]:
@@ -204,9 +213,8 @@ class _Reader:
 
 
 def _shown(event: Mapping[str, Any], rule_id: str) -> tuple[int, int] | None:
-    if event.get("rule", {}).get("id") != rule_id:
-        return None
-    return event["count"]["in"], event["count"]["out"]
+    count = counts_of(event).get(rule_id)
+    return None if count is None else (count["in"], count["out"])
 
 
 def _booked(
@@ -225,7 +233,10 @@ def _missing(connection: sqlite3.Connection, reader: _Reader) -> list[Missing]:
     """Numbers that no event has; complains of losses that state another count of them."""
     missing = []
     found: dict[_Loss, int] = {}
+    renumbered = {source for (source,) in connection.execute(_RENUMBERED).fetchall()}
     for source, source_id, first, last in connection.execute(_HOLES).fetchall():
+        if source in renumbered:
+            continue
         explained = 0
         for loss in reader.losses.get(source, []):
             if loss.first_seq <= last and first <= loss.last_seq:

@@ -48,7 +48,8 @@ class Stream:
     totals: Mapping[str, Tally]  # by rule id; zero for a file, which is counted again from 0
     resets: Mapping[str, Tally] = field(default_factory=dict)  # of changed rules: what ended
     state: dict[str, Any] | None = None  # as saved last
-    open_stays: tuple[dict[str, Any], ...] = ()  # zone_entered that nothing has ended yet
+    # zone_entered and overcrowding_started that nothing has ended yet
+    open_stays: tuple[dict[str, Any], ...] = ()
 
 
 def deltas_of(event: Mapping[str, Any]) -> Deltas:
@@ -69,31 +70,59 @@ def deltas_of(event: Mapping[str, Any]) -> Deltas:
     return {rule["id"]: (delta, 0) if rule["direction"] == "in" else (0, delta)}
 
 
+def counts_of(event: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The totals of which rules an event states, as they are after it.
+
+    >>> counts_of({"rule": {"id": "gate"}, "count": {"in": 7}})
+    {'gate': {'in': 7}}
+    >>> counts_of({"lost": {"rules": [{"rule_id": "gate", "in": 3, "out": 1, "count": {"in": 7}}]}})
+    {'gate': {'in': 7}}
+    """
+    if "lost" in event:
+        return {r["rule_id"]: r["count"] for r in event["lost"]["rules"] if "count" in r}
+    rule, count = event.get("rule"), event.get("count")
+    return {rule["id"]: count} if rule and count else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """Events of one source that could not be kept: how many, their numbers, what they counted."""
 
-    count: int
+    events: int
     first_seq: int
     last_seq: int
     deltas: Deltas
+    # by rule: seq of its last one, and the totals after it
+    counts: Mapping[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
 
     def joined(self, other: Loss) -> Loss:
-        """Both losses as one.
+        """Both losses as one, whichever was first.
 
         >>> Loss(1, 7, 7, {"gate": (1, 0)}).joined(Loss(2, 8, 9, {"gate": (0, 1)}))
-        Loss(count=3, first_seq=7, last_seq=9, deltas={'gate': (1, 1)})
+        Loss(events=3, first_seq=7, last_seq=9, deltas={'gate': (1, 1)}, counts={})
         """
         deltas = dict(self.deltas)
         for rule_id, (ins, outs) in other.deltas.items():
             before = deltas.get(rule_id, (0, 0))
             deltas[rule_id] = before[0] + ins, before[1] + outs
+        counts = dict(self.counts)
+        for rule_id, (seq, count) in other.counts.items():
+            if rule_id not in counts or seq > counts[rule_id][0]:
+                counts[rule_id] = seq, count
         return Loss(
-            self.count + other.count,
+            self.events + other.events,
             min(self.first_seq, other.first_seq),
             max(self.last_seq, other.last_seq),
             deltas,
+            counts,
         )
+
+
+def loss_of(event: Mapping[str, Any]) -> Loss:
+    """The loss of one event."""
+    seq = event["seq"]
+    counts = {rule_id: (seq, count) for rule_id, count in counts_of(event).items()}
+    return Loss(1, seq, seq, deltas_of(event), counts)
 
 
 class MakeLostEvent(Protocol):
@@ -103,10 +132,8 @@ class MakeLostEvent(Protocol):
     positions keep the same order; and an `event_id` that follows from its arguments.
     """
 
-    def __call__(
-        self, source_id: str, count: int, first_seq: int, last_seq: int, deltas: Deltas
-    ) -> dict[str, Any]:
-        """`count` events are lost, numbers first_seq to last_seq; `deltas` were theirs."""
+    def __call__(self, source_id: str, loss: Loss) -> dict[str, Any]:
+        """What is lost of a source."""
 
 
 def open_stream(
@@ -122,15 +149,19 @@ def open_stream(
     [(session, seq, state)] = connection.execute(
         "SELECT session, seq, state FROM sources WHERE id = ?", (source,)
     ).fetchall()
-    totals, resets = {}, {}
+    totals = {}
     for rule_id, its_geometry in geometry.items():
         row = _current(connection, source, rule_id)
         if row is not None and row[1] != its_geometry:
             connection.execute("UPDATE tallies SET is_current = 0 WHERE id = ?", (row[0],))
-            connection.execute(
-                "DELETE FROM stays WHERE source = ? AND rule_id = ?", (source, rule_id)
+            connection.execute(  # exits would count in the new one; overcrowding counts nothing
+                "DELETE FROM stays WHERE source = ? AND rule_id = ? AND track_uid != ''",
+                (source, rule_id),
             )
-            resets[rule_id] = tally_of(row[2:])
+            # Until its event is in the journal, each start tells it.
+            connection.execute(
+                "INSERT OR REPLACE INTO resets VALUES (?, ?, ?)", (source, rule_id, row[0])
+            )
             row = None
         if row is None:
             new_tally(connection, source, rule_id, its_geometry, now_utc_s)
@@ -138,7 +169,14 @@ def open_stream(
         else:
             totals[rule_id] = tally_of(row[2:])
     stays = connection.execute(
-        "SELECT rule_id, line FROM stays WHERE source = ?", (source,)
+        "SELECT rule_id, line FROM stays WHERE source = ? "
+        "ORDER BY rule_id, track_uid = '', track_uid",
+        (source,),
+    ).fetchall()
+    untold = connection.execute(
+        "SELECT resets.rule_id, count_in, count_out, by_class, since_utc_s FROM resets "
+        "JOIN tallies ON tallies.id = tally WHERE resets.source = ?",
+        (source,),
     ).fetchall()
     return Stream(
         source_id=source_id,
@@ -146,7 +184,7 @@ def open_stream(
         session=session,
         seq=seq,
         totals=totals,
-        resets=resets,
+        resets={rule_id: tally_of(tuple(row)) for rule_id, *row in untold if rule_id in geometry},
         state=None if state is None else json.loads(state),
         open_stays=tuple(json.loads(line) for rule_id, line in stays if rule_id in geometry),
     )

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.errors import SinkError
-from edge.events.tables import APPLICATION_ID, SCHEMA, VERSION
+from edge.events.tables import APPLICATION_ID, SCHEMA, SINCE_1, VERSION
 
 _WAL_LIMIT_BYTES = 16 << 20  # what is kept of the write-ahead log once its content is in the file
 _DAMAGE = ("malformed", "not a database", "Could not decode")  # what SQLite says of a bad page
@@ -192,13 +192,14 @@ class Database:
             )
 
     def _create(self) -> None:
-        """Make the tables of a new file in one transaction; leave any other file alone."""
+        """Make the tables of a new file, or what an older one lacks, in one transaction."""
         try:
             connection = _connected(f"{self.path.absolute().as_uri()}?mode=rwc")
         except sqlite3.Error as error:
             raise self._explained(error) from error
         try:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                self._bring_up_to_date(connection)
                 return
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # counts before the first table
             connection.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -214,6 +215,15 @@ class Database:
             raise self._explained(error) from error
         finally:
             connection.close()
+
+    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
+        [(application_id,)] = connection.execute("PRAGMA application_id").fetchall()
+        [(version,)] = connection.execute("PRAGMA user_version").fetchall()
+        if (application_id, version) == (APPLICATION_ID, 1):
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(SINCE_1)
+            connection.execute(f"PRAGMA user_version={VERSION}")
+            connection.execute("COMMIT")
 
     def _check_schema(self, connection: sqlite3.Connection) -> None:
         [(application_id,)] = connection.execute("PRAGMA application_id").fetchall()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edge.events.books import Loss
 from edge.events.envelope import (
     MEDIA_S,
     SHARE,
@@ -17,6 +18,7 @@ from edge.events.envelope import (
     S,
     rounded,
     time_of,
+    utc_s_of,
     utc_text,
     without_none,
 )
@@ -189,45 +191,51 @@ class Encoder:
         """`config_changed`: what is counted from now on."""
         return self._rules_event("config_changed", self._ids.of_now("config_changed"), stamp)
 
-    def interrupted(self, entered: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
-        """`zone_exited` of a stay that an earlier run saw begin and nobody saw end.
+    def interrupted(
+        self, begun: Mapping[str, Any], stamp: Stamp, occupancy: int, seen_utc_s: float | None
+    ) -> dict[str, Any]:
+        """The end of a stay, or of overcrowding, that an earlier run saw begin and nobody saw end.
 
         Args:
-            entered: its zone_entered; its rule must be known to this encoder.
+            begun: its zone_entered or overcrowding_started; its rule must be known to this encoder.
             stamp: the time at which it is closed.
+            occupancy: who is still inside by the books.
+            seen_utc_s: until when that run surely looked, Unix seconds; None: unknown.
         """
-        rule, who = self._rules[entered["rule"]["id"]], entered["object"]
-        event_id = self._ids.of_end(entered["event_id"])
-        encoded = self._envelope.opened("zone_exited", event_id, time_of(stamp))
-        encoded["rule"] = self._rule(rule, "out")
-        encoded["object"] = who
-        encoded["count"] = count_of(self._tallies.add_exit(rule.id, who["class"]), 1)
-        encoded["zone"] = {"occupancy": 0}
-        encoded["quality"] = entered["quality"]
+        rule, is_stay = self._rules[begun["rule"]["id"]], begun["type"] == "zone_entered"
+        kind = "zone_exited" if is_stay else "overcrowding_ended"
+        event_id = self._ids.of_end(begun["event_id"])
+        encoded = self._envelope.opened(kind, event_id, time_of(stamp))
+        encoded["rule"] = self._rule(rule, "out" if is_stay else "")
+        if is_stay:
+            encoded["object"] = begun["object"]
+            tally = self._tallies.add_exit(rule.id, begun["object"]["class"])
+        else:
+            tally = self._tallies.of(rule.id)
+        encoded["count"] = count_of(tally, int(is_stay))
+        since = begun["time"].get("utc")
+        dwell_s = None
+        if is_stay and since is not None and seen_utc_s is not None:
+            dwell_s = rounded(max(0.0, seen_utc_s - utc_s_of(since)), S)
+        encoded["zone"] = without_none(occupancy=occupancy, dwell_s=dwell_s)
+        if is_stay:
+            encoded["quality"] = begun["quality"]
         encoded["end_reason"] = "interrupted"
         return self._envelope.closed(encoded)
 
-    def lost(
-        self, count: int, first_seq: int, last_seq: int, deltas: Mapping[str, tuple[int, int]]
-    ) -> dict[str, Any]:
-        """`events_lost`: events that could not be kept. It takes the number of the last of them.
-
-        Args:
-            count: how many.
-            first_seq: number of the first.
-            last_seq: number of the last.
-            deltas: what they added to in and out, by rule id.
-        """
-        event_id = self._ids.of_loss(first_seq, last_seq)
+    def lost(self, loss: Loss) -> dict[str, Any]:
+        """`events_lost`: events that could not be kept. It takes the number of the last of them."""
+        event_id = self._ids.of_loss(loss.first_seq, loss.last_seq)
         time = time_of(self._last or Stamp(0, 0.0))
-        encoded = self._envelope.head("events_lost", event_id, time, last_seq)
+        encoded = self._envelope.head("events_lost", event_id, time, loss.last_seq)
         encoded["lost"] = {
-            "events": count,
-            "first_seq": first_seq,
-            "last_seq": last_seq,
+            "events": loss.events,
+            "first_seq": loss.first_seq,
+            "last_seq": loss.last_seq,
             "rules": [
-                {"rule_id": rule_id, "in": ins, "out": outs}
-                for rule_id, (ins, outs) in deltas.items()
+                {"rule_id": rule_id, "in": ins, "out": outs, "count": {**count, "delta": 0}}
+                for rule_id, (_, count) in loss.counts.items()
+                for ins, outs in [loss.deltas.get(rule_id, (0, 0))]
             ],
         }
         return self._envelope.closed(encoded)

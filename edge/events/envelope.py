@@ -93,6 +93,18 @@ def utc_text(utc_s: float) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def utc_s_of(text: str) -> float:
+    """Unix seconds of a world time as events have it.
+
+    Raises:
+        ValueError: it is none.
+
+    >>> utc_s_of("2026-09-24T08:15:02.433Z")
+    1790237702.433
+    """
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 def rounded(value: float, digits: int) -> float:
     """A float with so many decimals; -0.0 becomes plain."""
     return round(float(value), digits) + 0.0

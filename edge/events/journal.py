@@ -5,6 +5,7 @@ Imports the standard library and its own folder only.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -257,6 +258,14 @@ class Journal:
             f"SELECT {_ROW} FROM events WHERE position = ? AND {condition}", (position, *values)
         )
         return Row(*rows[0]) if rows else None
+
+    def state(self, source_id: str, source_key: str | None) -> dict[str, Any] | None:
+        """What was saved last as the state of a source; None if nothing was."""
+        rows = self._all(
+            "SELECT state FROM sources WHERE source_id = ? AND source_key = ?",
+            (source_id, self.journal_id if source_key is None else source_key),
+        )
+        return json.loads(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def position(self, sink: str) -> int:
         """Up to where a sink has everything; 0 if it is new."""

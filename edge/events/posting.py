@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from edge.events.books import Entry, deltas_of, new_tally, source_row
+from edge.events.books import Entry, counts_of, deltas_of, new_tally, source_row
+from edge.events.envelope import utc_s_of
 
 
 class Posting:
@@ -56,10 +56,10 @@ class Posting:
         )
         for rule_id, (count_in, count_out) in deltas_of(event).items():
             self._count(source, rule_id, (int(position or 0), count_in, count_out))
-        if rule and "count" in event:
-            self._by_class[self._tally(source, rule["id"])] = _compact(event["count"]["by_class"])
+        for rule_id, count in counts_of(event).items():
+            self._by_class[self._tally(source, rule_id)] = _compact(count["by_class"])
         if entry.source_key is None:
-            self._follow_stay(source, event, entry.line)
+            self._follow(source, event, entry.line)
         return True
 
     def save_state(
@@ -121,23 +121,33 @@ class Posting:
         ins, outs = self._sums.get(tally, (0, 0))
         self._sums[tally] = ins + count_in, outs + count_out
 
-    def _follow_stay(self, source: int, event: Mapping[str, Any], line: str) -> None:
-        if event["type"] == "zone_entered":
+    def _follow(self, source: int, event: Mapping[str, Any], line: str) -> None:
+        """Note what an event begins, until another one ends it."""
+        if event["type"] in ("zone_entered", "overcrowding_started"):
             self._connection.execute(
                 "INSERT OR REPLACE INTO stays VALUES (?, ?, ?, ?)",
-                (source, event["rule"]["id"], event["object"]["track_uid"], line),
+                (source, event["rule"]["id"], _who(event), line),
             )
-        elif event["type"] == "zone_exited":
+        elif event["type"] in ("zone_exited", "overcrowding_ended"):
             self._connection.execute(
                 "DELETE FROM stays WHERE source = ? AND rule_id = ? AND track_uid = ?",
-                (source, event["rule"]["id"], event["object"]["track_uid"]),
+                (source, event["rule"]["id"], _who(event)),
             )
+        elif event["type"] == "counter_reset":
+            self._connection.execute(
+                "DELETE FROM resets WHERE source = ? AND rule_id = ?",
+                (source, event["rule"]["id"]),
+            )
+
+
+def _who(event: Mapping[str, Any]) -> str:
+    uid: str = event.get("object", {}).get("track_uid", "")
+    return uid
 
 
 def _unix_s(event: Mapping[str, Any], otherwise_s: float) -> float:
-    utc = event["time"].get("utc")
     try:
-        return datetime.fromisoformat(utc.replace("Z", "+00:00")).timestamp()
+        return utc_s_of(event["time"].get("utc"))
     except (AttributeError, ValueError):  # unknown, as of recordings
         return otherwise_s
 

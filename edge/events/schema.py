@@ -253,6 +253,7 @@ class RuleLoss(Part):
     rule_id: Id = Field(description="Name of the line or zone in the config.")
     in_: int = Field(alias="in", description="Sum of the lost deltas, direction in.")
     out: int = Field(description="Sum of the lost deltas, direction out.")
+    count: Count | None = Field(default=None, description="The totals after the last of them.")
 
 
 class Loss(Part):

@@ -1,7 +1,7 @@
 """The tables of the journal's SQLite file. Imports nothing."""
 
 APPLICATION_ID = 0x45434A31  # "ECJ1", in the header of the file: what kind of database it is
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -47,10 +47,10 @@ CREATE TABLE deltas (  -- what an event added to a tally
     count_out INTEGER NOT NULL,
     PRIMARY KEY (position, tally)
 ) WITHOUT ROWID;
-CREATE TABLE stays (  -- zone_entered of live sources until their zone_exited
+CREATE TABLE stays (  -- of live sources: zone_entered and overcrowding_started until they end
     source INTEGER NOT NULL REFERENCES sources,
     rule_id TEXT NOT NULL,
-    track_uid TEXT NOT NULL,
+    track_uid TEXT NOT NULL,  -- '' of overcrowding
     line TEXT NOT NULL,
     PRIMARY KEY (source, rule_id, track_uid)
 ) WITHOUT ROWID;
@@ -71,4 +71,11 @@ CREATE TABLE dead_letters (
     at_unix_s REAL NOT NULL,
     PRIMARY KEY (sink, position)
 );
+CREATE TABLE resets (  -- of live sources: tallies that a change ended, until counter_reset is told
+    source INTEGER NOT NULL REFERENCES sources,
+    rule_id TEXT NOT NULL,
+    tally INTEGER NOT NULL REFERENCES tallies,
+    PRIMARY KEY (source, rule_id)
+) WITHOUT ROWID;
 """
+SINCE_1 = SCHEMA[SCHEMA.index("CREATE TABLE resets") :]  # what version 1 lacks

@@ -281,4 +281,5 @@ def test_the_configs_that_come_along(edge, name, monkeypatch, tmp_path):
     expected = {"file": "camera gate", "site": "secrets", "jetson": "secrets", "reference": ""}
     assert result.code == (name != "reference")
     assert expected[name] in result.out.rpartition("\n\n")[2]
-    assert "not checked" not in result.out
+    found = result.out.replace("elements not checked: no gst-inspect-1.0", "")  # not everywhere
+    assert "not checked" not in found

@@ -232,6 +232,7 @@ def test_audit_of_a_journal_that_somebody_changed(edge, path):
         "total: clip gate: in 1 out 0 = sum of the events",
         "wrong: door gate: in 2 out 1, but the events add up to in 1 out 1",
         "wrong: yard hall: in 1 out 7, but the events add up to in 1 out 0",
+        "wrong: yard hall: in 1 out 7, but its classes add up to in 1 out 0",
         "wrong: yard hall: in 1 out 7, but the newest event says in 1 out 0",
         "missing: door: seq 3 to 3, and nothing says why",
         "gap: door: 2026-09-24T10:00:00Z to 2026-09-24T10:00:36Z (36.0 s): timed out",

@@ -244,6 +244,18 @@ def test_overcrowding_by_area_has_slack():
     assert not Crowd(every_s=3.0).is_limited
 
 
+def test_a_crowd_that_nobody_sees_end_ends_with_the_pictures():
+    c = ZoneCounter("yard", SQUARE, None, BAND, ZoneTimes(0.3, 0.5), Crowd(tracks=2))
+    both = {1: (150.0, 150.0), 2: (160.0, 150.0)}
+    for stamp in stamps(every(0.1, 10)):
+        c.update(stamp, *standing(both))
+    ended = c.finish()
+    assert [e.kind for e in ended] == ["zone_exited", "zone_exited", "overcrowding_ended"]
+    assert [e.occupancy for e in ended] == [1, 0, 0]
+    assert ended[-1].media_s == pytest.approx(0.9)
+    assert c.finish() == []
+
+
 def test_occupancy_is_told_at_intervals():
     events = crowded(Crowd(every_s=1.0), [1] * 35)
     assert [e.media_s for e in events] == pytest.approx([0.0, 1.0, 2.0, 3.0])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
-from journals import live, recording
+from journals import live, loss, recording
 
 from edge.events.audit import Missing
 from edge.events.journal import Entry, Journal
@@ -106,7 +107,7 @@ def test_totals_that_events_do_not_show(journal):
 def test_lost_events_explain_missing_numbers(journal):
     door = live(journal)
     first, *gone, last = [door.crossed() for _ in range(6)]
-    lost = door.lost("door", 4, 2, 5, {"gate": (4, 0)})
+    lost = door.lost("door", loss(gone))
     journal.append([first, Entry("door", None, lost, _line(lost)), last])
     audit = journal.audit()
     assert audit.missing == [Missing("door", 2, 4, True)]  # the loss itself has number 5
@@ -118,9 +119,9 @@ def test_lost_events_explain_missing_numbers(journal):
 
 def test_a_loss_with_a_number_of_its_own_counts_too(journal):
     door = live(journal)
-    first, *_ = [door.crossed() for _ in range(4)]
+    first, *gone = [door.crossed() for _ in range(4)]
     door.seq += 1
-    lost = door.lost("door", 3, 2, 4, {"gate": (3, 0)}) | {"seq": 5}
+    lost = door.lost("door", loss(gone)) | {"seq": 5}
     journal.append([first, Entry("door", None, lost, _line(lost))])
     audit = journal.audit()
     assert audit.missing == [Missing("door", 2, 4, True)]
@@ -131,8 +132,8 @@ def test_two_losses_in_a_row(journal):
     door = live(journal)
     batch = [door.crossed() for _ in range(8)]
     losses = [
-        door.lost("door", 3, 1, 3, {"gate": (3, 0)}) | {"seq": 9},
-        door.lost("door", 4, 4, 7, {"gate": (4, 0)}) | {"seq": 10},
+        door.lost("door", loss(batch[:3])) | {"seq": 9},
+        door.lost("door", loss(batch[3:7])) | {"seq": 10},
     ]
     entries = [Entry("door", None, lost, _line(lost)) for lost in losses]
     journal.append([*entries, batch[-1]])
@@ -144,7 +145,7 @@ def test_two_losses_in_a_row(journal):
 def test_a_loss_that_states_too_few(journal):
     door = live(journal)
     batch = [door.crossed() for _ in range(6)]
-    lost = door.lost("door", 2, 2, 5, {"gate": (4, 0)})
+    lost = door.lost("door", replace(loss(batch[1:5]), events=2))
     journal.append([batch[0], Entry("door", None, lost, _line(lost)), batch[-1]])
     audit = journal.audit()
     assert audit.damage == ["door: events_lost states 2 from seq 2 to 5, but 4 are missing"]

@@ -20,6 +20,7 @@ from edge.events import (
     dumps,
     json_schema,
 )
+from edge.events.books import Loss
 from edge.types import CountEvent, Notice, Stamp, Totals, TrackFacts, TrackFlag, Wall
 
 CLASSES = ("person", "car")
@@ -449,13 +450,14 @@ def test_totals_go_on_over_sessions_from_what_a_journal_knows():
 
 def test_losses_resets_and_stays_that_nobody_saw_end():
     run = live(Past({"hall": Tally(3, 2, {"person": (3, 2)}, 1_790_200_000.0)}))
-    entered = run.encode(zone_event("zone_entered", "in", 1))
+    at = zone_event("zone_entered", "in", 1)
+    entered = run.encode(replace(at, decided=Stamp(9, at.media_s, WALL)))
     later = live(Past({"hall": Tally(3, 2, {"person": (3, 2)}, 1_790_200_000.0)}, 9))
     events = [
-        later.interrupted(entered, Stamp(0, 0.0, WALL)),
+        later.interrupted(entered, Stamp(0, 0.0, WALL), 0, WALL.utc_s + 7.25),
         later.counter_reset("entrance", Tally(4, 1, {"car": (4, 1)}), Stamp(0, 0.0, WALL)),
         later.config_changed(Stamp(0, 0.0, WALL)),
-        later.lost(4, 20, 23, {"hall": (3, 1)}),
+        later.lost(Loss(4, 20, 23, {"hall": (3, 1)}, {"hall": (22, entered["count"])})),
         later.encode(CROSSED),
     ]
     for event in events:
@@ -464,7 +466,9 @@ def test_losses_resets_and_stays_that_nobody_saw_end():
     left, reset, _, lost, crossed = events
     assert (left["end_reason"], left["count"]["out"], left["count"]["net"]) == ("interrupted", 3, 0)
     assert left["object"]["track_uid"] == entered["object"]["track_uid"]
+    assert left["zone"] == {"occupancy": 0, "dwell_s": 7.25}
     assert (reset["before"]["in"], reset["count"]["in"]) == (4, 0)
     assert lost["seq"] == 23  # it stands for those that are missing
-    assert lost["lost"]["rules"] == [{"rule_id": "hall", "in": 3, "out": 1}]
+    after = {**entered["count"], "delta": 0}
+    assert lost["lost"]["rules"] == [{"rule_id": "hall", "in": 3, "out": 1, "count": after}]
     assert crossed["seq"] == 13

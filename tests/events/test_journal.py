@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from journals import live, recording, totals
+from journals import Scribe, live, loss, recording, totals
 
 from edge.errors import SinkError
 from edge.events.database import Database
@@ -92,7 +92,8 @@ def test_an_event_is_read_from_its_line_if_need_be(journal):
 
 def test_lost_events_count_in_the_totals(journal):
     door = live(journal)
-    lost = door.lost("door", 4, 1, 4, {"gate": (3, 1)})
+    gone = [door.crossed(way=way) for way in ("in", "out", "in", "in")]
+    lost = door.lost("door", loss(gone))
     journal.append([Entry("door", None, lost, "{}")])
     assert totals(journal) == {("door", "gate"): (3, 1)}
 
@@ -333,12 +334,50 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path, is_readin
 def test_a_newer_journal_is_refused(path):
     Journal(path).close()
     other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version=2")
+    other.execute("PRAGMA user_version=3")
     other.close()
-    with pytest.raises(JournalError, match=r"version 1 or older, got version 2 \(a newer edge"):
+    with pytest.raises(JournalError, match=r"version 2 or older, got version 3 \(a newer edge"):
         Journal(path)
     with pytest.raises(JournalError, match="update this one"):
         Journal.reading(path)
+
+
+def test_a_journal_of_the_first_version_gets_what_it_lacks(path):
+    with Journal(path) as journal:
+        journal.append([live(journal).crossed()])
+    other = sqlite3.connect(path)
+    other.executescript("DROP TABLE resets; PRAGMA user_version=1")
+    other.close()
+    with Journal.reading(path) as journal:
+        assert totals(journal) == {("door", "gate"): (1, 0)}
+    with Journal(path) as journal:
+        live(journal, gate="moved")
+        assert live(journal, gate="moved").totals == {"gate": [0, 0]}
+
+
+def test_a_reset_is_told_at_each_start_until_it_is_in_the_journal(journal):
+    journal.append([live(journal).crossed()])
+    assert journal.stream("door", None, {"gate": "moved"}, 5.0).resets["gate"].count_in == 1
+    # Killed before the event was written.
+    again = journal.stream("door", None, {"gate": "moved"}, 6.0)
+    assert again.resets["gate"].count_in == 1
+    assert again.totals["gate"].count_in == 0
+    rule = {"id": "gate", "kind": "line", "config_rev": "x"}
+    count = {"delta": 0, "in": 0, "out": 0, "net": 0, "by_class": {}}
+    journal.append([Scribe(again).said("counter_reset", rule=rule, count=count)])
+    assert journal.stream("door", None, {"gate": "moved"}, 7.0).resets == {}
+
+
+def test_overcrowding_that_nobody_ended_is_known_at_the_next_start(journal):
+    hall = live(journal, hall="h")
+    journal.append([hall.entered(1), hall.said("overcrowding_started", rule={"id": "hall"})])
+    begun = [b["type"] for b in journal.stream("door", None, {"hall": "h"}, 5.0).open_stays]
+    assert begun == ["zone_entered", "overcrowding_started"]
+    # Exits of the old zone would count in the new one; that it is not crowded any more does not.
+    begun = [b["type"] for b in journal.stream("door", None, {"hall": "moved"}, 6.0).open_stays]
+    assert begun == ["overcrowding_started"]
+    journal.append([hall.said("overcrowding_ended", rule={"id": "hall"})])
+    assert journal.stream("door", None, {"hall": "moved"}, 7.0).open_stays == ()
 
 
 def test_an_empty_file_becomes_a_journal(path):

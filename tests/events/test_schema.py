@@ -28,7 +28,12 @@ def fields(part=Event, where=""):
         parts = [one for one in types if issubclass(one, Part)]
         if field.description:
             yield path, field.description
-        if parts and path not in ("counts[].count", "count.by_class", "before"):
+        if parts and path not in (
+            "counts[].count",
+            "count.by_class",
+            "before",
+            "lost.rules[].count",
+        ):
             is_list = str(field.annotation).startswith(("list", "typing.Optional[list"))
             yield from fields(parts[0], f"{path}[]." if is_list else f"{path}.")
 

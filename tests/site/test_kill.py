@@ -1,7 +1,8 @@
-"""kill -9 at random moments: after each restart nothing is lost, doubled or counted wrongly."""
+"""Ended at random moments, by kill -9 or a signal: nothing is lost, doubled or counted wrongly."""
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import signal
@@ -29,8 +30,19 @@ def config_of(tmp_path, source, model, **sinks):
             }
         },
         "model": {"name": str(model), "threads": 1},
+        "snapshot_every_s": 7.0,
         "sinks": sinks,
     }
+
+
+# One that is asked to stop leaves what one leaves that is killed: the beginning of what all give.
+HOW = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+
+def with_zone(config, **changes):
+    cameras = copy.deepcopy(config["cameras"])
+    cameras["gate"]["zones"]["left"] |= changes
+    return cameras
 
 
 def written(path, config):
@@ -68,7 +80,7 @@ def test_a_recording_that_is_killed_and_counted_again(
         for share in sorted(chance.uniform(0.2, 1.0) for _ in range(kills)):
             process = edge_process("run", "--config", path, "--quiet")
             time.sleep(share * whole_s)
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(chance.choice(HOW))
             process.wait()
             if (tmp_path / "journal.db").exists():
                 with Journal(tmp_path / "journal.db") as journal:
@@ -95,10 +107,23 @@ def test_a_recording_is_not_counted_again_by_something_else(tmp_path, edge, scen
     path = written(tmp_path / "site.yaml", config)
     for _ in range(2):
         assert edge("run", "--config", path, "--quiet").code == 0
-    config["tracker"] = {"max_lost_s": 2.0}
-    written(path, config)
-    result = edge("run", "--config", path, "--quiet")
-    assert result.code == 5
-    assert "expected the model and settings with which 'gate' was counted" in result.err
+    said = (
+        "expected the settings with which 'gate' was counted into this journal before, got another"
+    )
+    for changes, what in (
+        ({"tracker": {"max_lost_s": 2.0}}, "model and tracker"),
+        ({"snapshot_every_s": 30.0}, "snapshot_every_s"),
+        ({"cameras": with_zone(config, dwell_s=3.0)}, "rule left"),
+        ({"cameras": with_zone(config, classes=["person"])}, "rule left"),
+    ):
+        written(path, config | changes)
+        result = edge("run", "--config", path, "--quiet")
+        assert result.code == 5
+        assert f"{said} {what}; use another journal" in result.err
+    # A rule that is moved, and one that is new, have events of their own.
+    moved = with_zone(config, polygon=[[0.0, 0.0], [0.3, 0.0], [0.3, 1.0], [0.0, 1.0]])
+    moved["gate"]["lines"]["more"] = {"a": [0.7, 0.0], "b": [0.7, 1.0]}
+    written(path, config | {"cameras": moved})
+    assert edge("run", "--config", path, "--quiet").code == 0
     with Journal(tmp_path / "journal.db") as journal:
         assert journal.audit().is_balanced
