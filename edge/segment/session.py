@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import logging
-import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge.errors import ModelError
 from edge.segment import engine_cache
+from edge.segment.cpus import usable_cpus
 from edge.segment.opening import ON_GPU, Content, opened
 from edge.segment.providers import ProviderSettings
 from edge.segment.runtime_messages import first_line
@@ -133,18 +132,6 @@ class Session:
                 f"{self.file.path}: failed on input {x.shape}: {first_line(error)}"
             ) from error
         return outputs
-
-
-def usable_cpus() -> int:
-    """CPUs that this process may use: its affinity, and a container's quota if there is one."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            cpus = min(cpus, math.ceil(int(quota) / int(period)))
-    except (OSError, ValueError):
-        pass  # no control groups here: the affinity is all there is to know
-    return max(1, cpus)
 
 
 def _data(path: Path) -> bytes:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from edge.errors import ModelError
 from edge.segment import opening
 from edge.segment import session as session_module
 from edge.segment.providers import CpuSettings, ProviderSettings
-from edge.segment.session import ModelFile, Session, usable_cpus
+from edge.segment.session import ModelFile, Session
 
 CELLS, PROTOTYPES = np.zeros((1, 8, 12)), np.zeros((1, 2, 16, 16))
 
@@ -177,30 +176,3 @@ def test_runs_at_once_give_the_same(save_fixed, threads, asked, at_once):
     with ThreadPoolExecutor(at_once) as workers:
         for (found,) in workers.map(session.run, [x] * 20):
             np.testing.assert_array_equal(found, cells)
-
-
-# Threads.
-
-
-@pytest.mark.parametrize(
-    ("quota", "affinity", "expected"),
-    [
-        ("max 100000", 4, 4),
-        ("200000 100000", 8, 2),
-        ("150000 100000", 8, 2),
-        ("10000 100000", 8, 1),
-        ("800000 100000", 2, 2),
-        ("nonsense", 3, 3),
-        (None, 3, 3),
-    ],
-)
-def test_cpus_are_those_the_container_may_use(monkeypatch, quota, affinity, expected):
-    def read_text(path, *args, **kwargs):
-        assert str(path) == "/sys/fs/cgroup/cpu.max"
-        if quota is None:
-            raise FileNotFoundError
-        return f"{quota}\n"
-
-    monkeypatch.setattr(Path, "read_text", read_text)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(affinity)), raising=False)
-    assert usable_cpus() == expected

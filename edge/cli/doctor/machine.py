@@ -45,7 +45,7 @@ def python() -> Iterator[Finding]:
 
 def cpus() -> Iterator[Finding]:
     """CPUs that this process may use."""
-    from edge.segment.session import usable_cpus
+    from edge.segment.cpus import usable_cpus
 
     yield Finding("CPUs", f"{usable_cpus()} usable of {os.cpu_count()}")
 
