@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from edge.lane import Lane
 from edge.outputs import Counter
 from edge.segment import Limits, Segmenter, Session, find_model
 from edge.segment.class_names import class_names_in
+from edge.segment.opening import LOGGED, Tell
 from edge.segment.providers import (
     CpuSettings,
     CudaSettings,
@@ -50,24 +51,27 @@ def segmenter(  # noqa: PLR0913
     settings: ProviderSettings | None = None,
     family: str | None = None,
     class_names: Sequence[str] | None = None,
+    tell: Tell = LOGGED,
 ) -> Segmenter:
     """Open a model by catalogue name or path; None: the default model.
 
     `every_class` lets one cell give an instance of each class, as average precision is usually
     measured; counting wants one. `family` and `class_names` are worth more than the catalogue's.
+    `tell` is told a line now and then while TensorRT builds an engine, which takes minutes.
 
     Raises:
         ModelError: it cannot be found, read or run.
     """
     found = find_model(model)
-    session = Session(found.path, provider, threads, strict_provider, settings)
+    settings = replace(settings or ProviderSettings(), longest_px=input_size)
+    session = Session(found.path, provider, threads, strict_provider, settings, tell)
     limits = Limits(min_score, nms_iou, every_class=every_class)
     names = class_names or found.class_names
     return Segmenter(session, limits, input_size, family or found.family, names)
 
 
-def configured_segmenter(config: Config) -> Segmenter:
-    """The segmenter that a config asks for.
+def configured_segmenter(config: Config, tell: Tell = LOGGED) -> Segmenter:
+    """The segmenter that a config asks for; `tell` as `segmenter` has it.
 
     Raises:
         ConfigError: its file of class names is none.
@@ -85,6 +89,7 @@ def configured_segmenter(config: Config) -> Segmenter:
         settings=provider_settings(config),
         family=m.family,
         class_names=class_names_in(Path(names)) if isinstance(names, str) else names,
+        tell=tell,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge import masks as mask_ops
 from edge.segment.families import recognised
-from edge.segment.session import ModelFile
+from edge.segment.model_file import ModelFile
 
 
 def model_file(outputs: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> ModelFile:

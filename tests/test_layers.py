@@ -27,7 +27,7 @@ LAYERS: dict[str, int] = {
 SIDEWAYS = {2, 4, 5}  # modules of these layers may use each other; those of layer 3 never
 LIBRARIES = {0: set(), 1: {"numpy"}, 2: {"numpy", "cv2"}}  # of the lowest layers
 OWNERS = {  # who alone may import a library
-    "onnxruntime": ("edge.segment.opening",),
+    "onnxruntime": ("edge.segment.runtime",),
     "av": ("edge.sources", "edge.sinks.video", "edge.cli.doctor"),
     "pydantic": ("edge.config", "edge.events.schema"),
     "pydantic_core": ("edge.config", "edge.events.schema"),
@@ -135,7 +135,7 @@ def test_the_package_keeps_its_layers():
         ("sinks/a.py", "def f():\n    import edge.build\n", "sinks (layer 3) may not import build"),
         ("pipeline.py", "from edge.cli import run\n", "pipeline (layer 4) may not import cli"),
         ("__init__.py", "from edge import types\n", "edge/__init__.py may not import types"),
-        ("track/a.py", "import onnxruntime as ort\n", "onnxruntime belongs to edge.segment.open"),
+        ("track/a.py", "import onnxruntime as ort\n", "onnxruntime belongs to edge.segment.runt"),
         ("segment/yolo.py", "import onnxruntime\n", "onnxruntime belongs to"),
         ("sinks/jsonl.py", "from av.error import X\n", "av belongs to"),
         ("events/encode.py", "import pydantic\n", "pydantic belongs to"),
@@ -159,7 +159,7 @@ def test_a_breach_is_found(file, text, problem, tmp_path):
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("segment/opening.py", "import onnxruntime\nfrom edge.types import F32\n"),
+        ("segment/runtime.py", "import onnxruntime\nfrom edge.types import F32\n"),
         ("segment/segmenter.py", "from .session import Session\nfrom edge import masks, boxes\n"),
         ("sinks/video.py", "import av\nimport edge\nfrom edge.errors import SinkError\n"),
         ("build.py", "from edge.outputs import Counter\nfrom edge.segment import Segmenter\n"),

@@ -32,7 +32,7 @@ from edge.cli.terminal import console
 from edge.config import Config, with_model
 from edge.errors import ConfigError
 from edge.segment import Prepared, Segmenter, Session
-from edge.segment.opening import runtime_version
+from edge.segment.runtime import runtime_version
 from edge.sources import open_source
 from edge.types import Step
 
@@ -89,8 +89,8 @@ def bench(  # noqa: PLR0913
 
     The pipeline reads, decodes, segments, tracks, counts and writes events, as `edge run` does.
     Bare inference is the model alone on the same prepared input, one after the other on all
-    threads. The pipeline may be faster: on a CPU a small model sees several frames at once, each
-    on its share of the threads. Stages are timed one after the other, with nothing beside them,
+    threads. The pipeline may be faster: on a CPU a small model sees several frames at once, which
+    share the threads. Stages are timed one after the other, with nothing beside them,
     so `infer` is then on such a share alone.
 
     With --sources, cameras share the model as in `edge run --config`, and are dropped evenly

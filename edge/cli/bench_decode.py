@@ -17,8 +17,8 @@ from edge.cli.bench_stages import percentiles_ms
 from edge.segment import Limits, Outputs
 from edge.segment.families import recognised
 from edge.segment.letterbox import Letterbox, letterbox
+from edge.segment.model_file import ModelFile
 from edge.segment.prototypes import masks_of
-from edge.segment.session import ModelFile
 from edge.types import F32, Instances
 
 CROWD = 100

@@ -35,7 +35,7 @@ class Cpu(Section):
         default=None,
         ge=1,
         le=64,
-        description="Frames that the model works on at once, each on its share of the threads; "
+        description="Frames that the model works on at once, which share the threads; "
         "left out: as many as there are threads, at most 4, and 1 for a file above 64 MB.",
     )
     arena: bool = Field(
@@ -93,7 +93,7 @@ class TensorRT(Section):
         default=None,
         strict=False,
         description="Least [height, width] of the input, pixels, for a model that takes any; left "
-        "out: a quarter of its longest side.",
+        "out: its stride, so that frames of any shape fit.",
     )
     best_size: tuple[SidePx, SidePx] | None = Field(
         default=None,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from edge import boxes as box_ops
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import Outputs
 from edge.segment.prototypes import masks_of
-from edge.segment.session import Outputs
 from edge.types import F32, I32, I64, Bool, Instances
 
 MOST_CANDIDATES = 3000  # that enter suppression: 300 instances of ten

@@ -15,11 +15,11 @@ from edge import boxes as box_ops
 from edge.segment.coco import COCO_80
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.planes import PROBABILITIES, masks_of
 from edge.segment.preparation import Preparation
 from edge.segment.reading import Reading, named_or, positions
 from edge.segment.rows import sound_rows
-from edge.segment.session import ModelFile, Outputs
 from edge.types import I32, Instances
 
 CONVENTION = "labels (1, K), boxes (1, K, 4), scores (1, K), masks (1, K, h, w), as D-FINE-seg has"

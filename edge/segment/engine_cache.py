@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import threading
@@ -17,6 +18,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from edge.segment.providers import Options, kept_in
+
+log = logging.getLogger("edge.segment")
 
 SAY_EVERY_S = 15.0
 FIRST_WORD_S = 3.0  # an engine that is there loads sooner
@@ -124,6 +129,30 @@ def told_while(
     finally:
         done.set()
         thread.join()
+
+
+@contextlib.contextmanager
+def kept(engine: Engine, root: Path, say: Callable[[str], None]) -> Iterator[Options]:
+    """Options that keep an engine, while nobody else builds it.
+
+    Args:
+        engine: the engine.
+        root: folder of all engines.
+        say: told how it goes while one is built.
+    """
+    folder, timing = root / engine.folder_name, root / engine.timing_name
+    with contextlib.ExitStack() as held:
+        options = kept_in(str(folder), str(timing))
+        try:
+            held.enter_context(one_builder(folder, say))
+            timing.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            trouble = f"TensorRT engines cannot be kept there ({error.strerror}) and are built"
+            log.warning("%s: %s at every start; set model.tensorrt.cache", root, trouble)
+            options = {}
+        if not (options and has_engine(folder)):
+            held.enter_context(told_while(say))
+        yield options
 
 
 def has_engine(folder: Path) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from edge.errors import ModelError
 from edge.segment import dfine, generic, maskrcnn, rfdetr, rtmdet, yolo, yolo_end2end, yolov5
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.reading import Reading, described
-from edge.segment.session import ModelFile, Outputs
 
 Read = Callable[[ModelFile, Outputs, Sequence[str] | None], Reading | None]
 
@@ -35,7 +35,7 @@ def recognised(
 
     Args:
         model: what its file says.
-        outputs: what it gave for a grey picture.
+        outputs: what it gave for a black picture.
         family: one of `FAMILIES`; None: the first that fits.
         names: class names; None: the file's own, or the usual ones of the family.
 

@@ -19,10 +19,10 @@ from edge.segment import pasted, planes
 from edge.segment.coco import COCO_80
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.preparation import Preparation
 from edge.segment.reading import Reading, named_or
 from edge.segment.rows import sound_rows
-from edge.segment.session import ModelFile, Outputs
 from edge.types import F32, Instances
 
 CONVENTION = "any named boxes or dets (K, 4 to 6), labels, scores and masks (K, h, w)"

@@ -18,11 +18,11 @@ from edge.segment import pasted
 from edge.segment.coco import BACKGROUND, COCO_80, COCO_91
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.planes import PROBABILITIES, masks_of
 from edge.segment.preparation import Preparation
 from edge.segment.reading import Reading, named_or
 from edge.segment.rows import Rows, sound_rows
-from edge.segment.session import ModelFile, Outputs
 from edge.types import F32, I32, Instances
 
 TORCHVISION = "boxes (N, 4), labels (N,), scores (N,), masks (N, 1, H, W), as torchvision's have"

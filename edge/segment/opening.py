@@ -1,39 +1,40 @@
-"""The one place that knows onnxruntime: opening a model on a provider that really runs it.
+"""Opening a model on a provider that really runs it.
 
 onnxruntime itself falls back in silence: a provider whose libraries do not load, or that does not
-take one of its options, is left out, and `get_providers()` may name one on which no node runs. So
-its fall-back is off, providers are tried one after the other, and where the nodes are is read back.
+take one of its options, is left out, `get_providers()` may name one on which no node runs, and a
+GPU for which the kernels were not made is noticed at the first run only. So its fall-back is off,
+providers are tried one after the other, where the nodes are is read back, and a provider works once
+it has run the model.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
-import io
 import logging
 import os
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+from numpy.typing import NDArray
 
 from edge.errors import ModelError
 from edge.installing import is_jetson
-from edge.segment import engine_cache, gpu, libraries, providers
-from edge.segment.probe import PROBE, PROBE_SHAPE
+from edge.segment import engine_cache, gpu, libraries, providers, runtime, sizing
+from edge.segment.model_file import ModelFile, Outputs, model_file
+from edge.segment.probe import PROBE
 from edge.segment.providers import PROVIDERS, Attempt, Options, ProviderSettings, short_name
-from edge.segment.runtime_messages import first_line, heard, plain
-
-ON_GPU = ("tensorrt", "cuda")
-_FATAL, _ERROR, _WARNING = 4, 3, 2  # severities of onnxruntime's log
+from edge.segment.runtime import ON_GPU
+from edge.segment.runtime_messages import first_line
 
 log = logging.getLogger("edge.segment")
+
+Tell = Callable[[str], None]  # told a line now and then while something takes long
+LOGGED: Tell = log.info
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,30 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session that works."""
+    """A session that works: it has run the model."""
 
     session: Any  # onnxruntime's InferenceSession
     provider: str  # short name of what it was opened for; some of its nodes run there
     placement: dict[str, int]  # nodes by provider, the most first; empty: this version cannot tell
     at_once: int  # runs
+    file: ModelFile
+    first_shape: tuple[int, ...]  # of the black picture that it has run
+    first: Outputs  # of that
 
 
 class _Unusable(Exception):
-    """Why a provider cannot run a model."""
+    """Why a provider cannot run a model, and what to do."""
 
 
 def opened(
-    model: Content, provider: str, threads: int, strict: bool, settings: ProviderSettings
+    model: Content,
+    provider: str,
+    threads: int,
+    strict: bool,
+    settings: ProviderSettings,
+    tell: Tell = LOGGED,
 ) -> Opened:
-    """A session on the first provider that works; warns of those that do not.
+    """A session on the first provider that runs the model; warns of those that do not.
 
     Args:
         model: the file.
@@ -74,22 +83,23 @@ def opened(
         threads: of the CPU.
         strict: take none but the first.
         settings: of the providers.
+        tell: told now and then while TensorRT builds an engine, which takes minutes.
 
     Raises:
-        ModelError: no ONNX model, or strict and the provider does not work; says why and what to
-            do.
+        ModelError: no ONNX model of a picture, or strict and the provider does not work; says why
+            and what to do.
     """
-    listed = ort.get_available_providers()
+    listed = runtime.listed_providers()
     refused: list[str] = []
     for name in providers.attempts(provider, listed, strict):
         if PROVIDERS[name] not in listed:
-            why = providers.not_built_in(name, runtime_version(), listed, is_jetson())
+            why = providers.not_built_in(name, runtime.runtime_version(), listed, is_jetson())
             if strict:
                 raise ModelError(f"{model.path}: expected provider {name}, got {why}")
             refused.append(why)
             continue
         try:
-            found = _on(model, name, threads, settings)
+            found = _on(model, name, threads, settings, tell)
         except _Unusable as error:
             if strict:
                 raise ModelError(f"{model.path}: expected to run on {name}, got {error}") from error
@@ -106,74 +116,53 @@ def working_providers(settings: ProviderSettings) -> dict[str, str]:
 
     The model is tiny, so that TensorRT takes seconds.
     """
-    report = {}
-    for name in (n for n, full in PROVIDERS.items() if full in ort.get_available_providers()):
+    report, listed = {}, runtime.listed_providers()
+    for name in (n for n, full in PROVIDERS.items() if full in listed):
         report[name] = ""
         try:
-            session = _on(Content(Path("probe"), PROBE), name, 1, settings).session
-            # A GPU for which the kernels were not made is noticed at the first run only.
-            session.run(None, {"x": np.ones(PROBE_SHAPE, np.float32)})
+            _on(Content(Path("probe"), PROBE), name, 1, settings, LOGGED)
         except (_Unusable, ModelError) as error:
             report[name] = str(error)
-        except Exception as error:
-            report[name] = first_line(error)
     return report
 
 
-def runtime_version() -> str:
-    """Version of onnxruntime."""
-    return str(ort.__version__)
-
-
-def linked_libraries(name: str) -> tuple[str, ...]:
-    """The shared libraries that a provider of this onnxruntime links; empty: it is built in."""
-    return libraries.linked(_FOLDER / f"libonnxruntime_providers_{name}.so")
-
-
-def missing_libraries(name: str) -> list[libraries.Missing]:
-    """Those of them that do not load. The others are loaded."""
-    if name in ON_GPU and hasattr(ort, "preload_dlls"):
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints, where events may go
-            ort.preload_dlls()  # what the wheels of CUDA and cuDNN brought
-    return libraries.missing(linked_libraries(name), _FOLDER.parents[1])
-
-
-_FOLDER = Path(ort.__file__).parent / "capi"
-
-
-def _on(model: Content, name: str, threads: int, settings: ProviderSettings) -> Opened:
-    """A session on one provider; on the CPU the threads are shared among several runs at once.
+def _on(model: Content, name: str, threads: int, settings: ProviderSettings, tell: Tell) -> Opened:
+    """A session on one provider, which has run the model.
 
     Raises:
         _Unusable: it does not work, or runs nothing of the model.
-        ModelError: on the CPU: no model.
+        ModelError: no model of a picture; on the CPU: or none that runs.
     """
     if name in ON_GPU:
         _check_gpu(name, settings.gpu)
     at_once = 1
     if name == "cpu":
         at_once = providers.runs_at_once(settings.cpu, threads, len(model.data))
-        threads //= at_once
-    if name == "tensorrt":
-        session = _on_tensorrt(model, threads, settings)
-    else:
-        options = {
-            "cuda": providers.cuda(settings),
-            "openvino": providers.openvino(settings, threads),
-        }
-        wanted = [(PROVIDERS[name], options.get(name, {}))]
+        threads = providers.threads_of_a_run(threads, at_once)
+    best_hw = settings.tensorrt.best_hw if name == "tensorrt" else None
+    with _attempts(model, name, threads, settings, tell) as wanted:
         session = _session(model, wanted, threads, settings)
-    placement = _placement(session)
-    if session.get_providers()[0] != PROVIDERS[name]:
-        said = "" if name == "tensorrt" else _said_by_runtime(model, wanted, threads, settings)
-        raise _Unusable(said or "onnxruntime left it out and does not say why")
-    if placement and name not in placement:
-        raise _Unusable(f"none of the model's {sum(placement.values())} nodes runs there")
-    return Opened(session, name, placement, at_once)
+        placement = runtime.placement(session)
+        if session.get_providers()[0] != PROVIDERS[name]:
+            # To hear it, the session is opened again, which for TensorRT may take minutes.
+            said = name != "tensorrt" and runtime.said_of(model.data, wanted, threads, settings)
+            raise _unusable(name, said or "onnxruntime left it out and does not say why")
+        if placement and name not in placement:
+            nodes = sum(placement.values())
+            raise _Unusable(
+                f"none of the model's {nodes} nodes runs there; have the CPU run it: --provider cpu"
+            )
+        file = model_file(model.path, model.sha256, session)
+        shapes = sizing.first_shapes(file.input_shape, file.metadata, settings.longest_px, best_hw)
+        # TensorRT builds now what it could not before, still as the only one.
+        first, shape = _first_run(session, name, file, shapes)
+    if shape != shapes[0]:
+        file = replace(file, input_shape=(*file.input_shape[:-2], *shape[-2:]))
+    return Opened(session, name, placement, at_once, file, shape, first)
 
 
 def _check_gpu(name: str, number: int) -> None:
-    gone = missing_libraries(name)
+    gone = runtime.missing_libraries(name)
     if gone:
         raise _Unusable(libraries.told(gone))
     try:
@@ -186,114 +175,88 @@ def _check_gpu(name: str, number: int) -> None:
 
 
 def _session(
-    model: Content,
-    wanted: list[Attempt],
-    threads: int,
-    settings: ProviderSettings,
-    severity: int = _FATAL,
-) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = _ERROR
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = settings.cpu.arena
-    options.enable_mem_pattern = settings.cpu.memory_pattern
-    spins = "1" if settings.cpu.spinning else "0"
-    options.add_session_config_entry("session.intra_op.allow_spinning", spins)
-    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    # What it says of libraries that do not load, we say better.
-    ort.set_default_logger_severity(severity)
+    model: Content, wanted: list[Attempt], threads: int, settings: ProviderSettings
+) -> Any:
     try:
-        return ort.InferenceSession(model.data, options, providers=wanted, enable_fallback=0)
+        return runtime.new_session(model.data, wanted, threads, settings)
     except Exception as error:
         if wanted[0][0] != PROVIDERS["cpu"]:
-            raise _Unusable(first_line(error)) from error
+            raise _unusable(short_name(wanted[0][0]), first_line(error), str(error)) from error
         is_picture = model.data[:3] == b"\xff\xd8\xff" or model.data[:4] == b"\x89PNG"
         got = "a picture" if is_picture else first_line(error)
         raise ModelError(
             f"{model.path}: expected an ONNX model that runs on {wanted[0][0]}, got {got}"
         ) from error
-    finally:
-        ort.set_default_logger_severity(_WARNING)
 
 
-def _on_tensorrt(model: Content, threads: int, settings: ProviderSettings) -> ort.InferenceSession:
-    listed = ort.get_available_providers()
+def _first_run(
+    session: Any, name: str, file: ModelFile, shapes: Sequence[tuple[int, ...]]
+) -> tuple[Outputs, tuple[int, ...]]:
+    """The outputs for a black picture of the first of some shapes that the model takes, and which.
+
+    Raises:
+        _Unusable: the provider runs none.
+        ModelError: the CPU does not.
+    """
+    failures: list[Exception] = []
+    for shape in shapes:
+        black: dict[str, NDArray[Any]] = {file.input_name: np.zeros(shape, file.input_dtype)}
+        try:
+            return runtime.run_quietly(session, black), shape
+        except Exception as error:
+            failures.append(error)
+    why = first_line(failures[0])
+    if name == "cpu":
+        raise ModelError(f"{file.path}: failed on input {shapes[0]}: {why}") from failures[0]
+    raise _unusable(name, f"it fails at the first run: {why}", str(failures[0])) from failures[0]
+
+
+def _unusable(name: str, why: str, said: str = "") -> _Unusable:
+    """That a provider does not work, why, and what to do; `said` is all that is known of it."""
+    return _Unusable(f"{why}; {providers.remedy(name, said or why, is_jetson())}")
+
+
+def _attempts(
+    model: Content, name: str, threads: int, settings: ProviderSettings, tell: Tell
+) -> contextlib.AbstractContextManager[list[Attempt]]:
+    """The providers of a session and their options."""
+    if name == "tensorrt":
+        return _with_engine(model, threads, settings, tell)
+    options = {"cuda": providers.cuda(settings), "openvino": providers.openvino(settings, threads)}
+    return contextlib.nullcontext([(PROVIDERS[name], options.get(name, {}))])
+
+
+@contextlib.contextmanager
+def _with_engine(
+    model: Content, threads: int, settings: ProviderSettings, tell: Tell
+) -> Iterator[list[Attempt]]:
+    """TensorRT's attempt and those after it, while nobody else builds the same engine."""
     # What TensorRT must be told about the input stands in the file, which the CPU opens at once.
-    plain = _session(model, [(PROVIDERS["cpu"], {})], threads, settings)
-    its = plain.get_inputs()[0]
-    shape = tuple(d if isinstance(d, int) else None for d in its.shape)
-    metadata = plain.get_modelmeta().custom_metadata_map
-    del plain
-    profile = providers.profile(shape, metadata, settings)
-    options = providers.tensorrt(settings, its.name, profile)
+    cpu = [(PROVIDERS["cpu"], Options())]
+    file = model_file(model.path, model.sha256, _session(model, cpu, threads, settings))
+    its = settings.tensorrt
+    given = its.min_hw, its.best_hw, its.max_hw
+    profile = sizing.profile(
+        file.input_shape, file.metadata, settings.longest_px, settings.batch, given
+    )
+    options = providers.tensorrt(settings, file.input_name, profile)
     engine = engine_cache.Engine(
         model_sha256=model.sha256,
         shape=profile.text if profile else "any",
-        precision="fp16" if settings.tensorrt.fp16 else "fp32",
-        onnxruntime=runtime_version(),
-        tensorrt=_tensorrt_version(),
+        precision="fp16" if its.fp16 else "fp32",
+        onnxruntime=runtime.runtime_version(),
+        tensorrt=runtime.tensorrt_version(),
         gpu=_gpu_name(settings.gpu),
         options=options,
     )
     # What TensorRT leaves goes to CUDA, and what that leaves to the CPU.
-    after = [("cuda", providers.cuda(settings)), ("cpu", Options())]
-    rest = [(PROVIDERS[name], its) for name, its in after if PROVIDERS[name] in listed]
-    with _kept(engine, settings.tensorrt.cache) as kept:
-        wanted = [(PROVIDERS["tensorrt"], options | kept), *rest]
-        return _session(model, wanted, threads, settings)
-
-
-@contextlib.contextmanager
-def _kept(engine: engine_cache.Engine, cache: str | None) -> Iterator[Options]:
-    """Options that keep an engine, while nobody else builds it; progress is logged."""
+    if PROVIDERS["cuda"] in runtime.listed_providers():
+        cpu = [(PROVIDERS["cuda"], providers.cuda(settings)), *cpu]
     default = engine_cache.cache_folder(os.environ, Path(os.path.expanduser("~"))) / "tensorrt"
-    root = Path(cache) if cache else default
-    folder, timing = root / engine.folder_name, root / engine.timing_name
-    with contextlib.ExitStack() as held:
-        options = providers.kept_in(str(folder), str(timing))
-        try:
-            held.enter_context(engine_cache.one_builder(folder, log.info))
-            timing.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            trouble = f"TensorRT engines cannot be kept there ({error.strerror}) and are built"
-            log.warning("%s: %s at every start; set model.tensorrt.cache", root, trouble)
-            options = {}
-        if not (options and engine_cache.has_engine(folder)):
-            held.enter_context(engine_cache.told_while(log.info))
-        yield options
-
-
-def _tensorrt_version() -> str:
-    names = [n for n in linked_libraries("tensorrt") if n.startswith("libnvinfer.so")]
-    try:
-        return str(ctypes.CDLL(names[0]).getInferLibVersion())
-    except (OSError, AttributeError, IndexError):
-        return "unknown"
+    with engine_cache.kept(engine, Path(its.cache) if its.cache else default, tell) as kept:
+        yield [(PROVIDERS["tensorrt"], kept | options), *cpu]
 
 
 def _gpu_name(number: int) -> str:
     found = gpu.gpus()[number]
     return f"{found.name}-sm{found.capability}"
-
-
-def _placement(session: ort.InferenceSession) -> dict[str, int]:
-    """How many nodes run on which provider, by short name."""
-    if not hasattr(session, "get_provider_graph_assignment_info"):
-        return {}
-    nodes: Counter[str] = Counter()
-    for part in session.get_provider_graph_assignment_info():
-        nodes[short_name(part.ep_name)] += len(part.get_nodes())
-    return dict(nodes.most_common())
-
-
-def _said_by_runtime(
-    model: Content, wanted: list[Attempt], threads: int, settings: ProviderSettings
-) -> str:
-    """Why onnxruntime left a provider out, which it writes to standard error and nowhere else.
-
-    So the session is opened once more; what failed at once does so again.
-    """
-    with heard() as lines, contextlib.suppress(_Unusable, ModelError):
-        _session(model, wanted, threads, settings, _ERROR)
-    return next((plain(line) for line in lines if "[E:onnxruntime" in line), "")

@@ -18,13 +18,12 @@ from edge.segment.letterbox import (
     letterbox,
     stretched,
 )
+from edge.segment.sizing import DEFAULT_LONGEST_PX
 from edge.types import U8
 
 GREY = 114.0  # what the usual training pipelines pad with
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # red, green, blue, of 0..255
 IMAGENET_STD = (58.395, 57.12, 57.375)
-
-DEFAULT_LONGEST_PX = 640
 
 # letterbox: keep the aspect ratio, centre; corner: keep it, at the top left; stretch: fill all.
 Geometry = Literal["letterbox", "corner", "stretch"]

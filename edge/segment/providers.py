@@ -6,12 +6,11 @@ all values are texts, as it wants them.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.installing import onnxruntime_with
+from edge.segment.sizing import Profile, Size, by
 
 PROVIDERS = {  # from the fastest to the one that always works
     "tensorrt": "TensorrtExecutionProvider",
@@ -21,10 +20,8 @@ PROVIDERS = {  # from the fastest to the one that always works
 }
 Options = dict[str, str]
 Attempt = tuple[str, Options]  # full name of a provider
-STEP_PX = 32
 SMALL_BYTES = 64 << 20  # of a model's file
 MOST_AT_ONCE = 4
-FIRST_PX = 256  # of the first picture that a model of any size is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,8 @@ class CpuSettings:
     # Spinning steals the CPU from the decoder and the tracker between frames.
     spinning: bool = False
     at_once: int | None = 1  # runs, called from as many threads; None: as many as are good
+    graph_optimization: str = "all"  # or extended, basic, none
+    options: Mapping[str, str] = field(default_factory=dict)  # entries of a session's config
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,9 @@ class TensorRTSettings:
     workspace_mb: int = 1024
     optimization_level: int = 3
     cache: str | None = None  # folder
-    min_hw: tuple[int, int] | None = None
-    best_hw: tuple[int, int] | None = None
-    max_hw: tuple[int, int] | None = None
+    min_hw: Size | None = None
+    best_hw: Size | None = None
+    max_hw: Size | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -86,22 +85,6 @@ class ProviderSettings:
     batch: int = 1  # most pictures a run
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Least, usual and greatest shape (n, 3, h, w) of an input that may have several."""
-
-    least: tuple[int, ...]
-    best: tuple[int, ...]
-    most: tuple[int, ...]
-
-    @property
-    def text(self) -> str:
-        """As it stands in the name of an engine's folder."""
-        if self.least == self.most:
-            return _by(self.most)
-        return f"{_by(self.least)}_{_by(self.best)}_{_by(self.most)}"
-
-
 def attempts(wanted: str, listed: Sequence[str], strict: bool) -> list[str]:
     """Short names of the providers to try, in order.
 
@@ -122,7 +105,7 @@ def attempts(wanted: str, listed: Sequence[str], strict: bool) -> list[str]:
 
 
 def runs_at_once(settings: CpuSettings, threads: int, model_bytes: int) -> int:
-    """How many pictures the CPU works on at once, each with its share of the threads.
+    """How many pictures the CPU works on at once, sharing the threads.
 
     The threads of one run wait for each other after every operator: a small model on two threads
     takes .7 to .85 of the time of one, not half. Two runs of one thread each wait for nobody, and
@@ -137,6 +120,18 @@ def runs_at_once(settings: CpuSettings, threads: int, model_bytes: int) -> int:
     return min(threads, MOST_AT_ONCE) if model_bytes <= SMALL_BYTES else 1
 
 
+def threads_of_a_run(threads: int, at_once: int) -> int:
+    """What onnxruntime is told, so that all runs together use `threads`, and none is left idle.
+
+    A run computes on the thread that calls it, and on those of the session, one fewer than it is
+    told of, which all runs at the time share.
+
+    >>> [threads_of_a_run(threads, 4) for threads in (4, 6, 8)], threads_of_a_run(2, 1)
+    ([1, 3, 5], 2)
+    """
+    return threads - at_once + 1
+
+
 def not_built_in(name: str, version: str, listed: Sequence[str], on_jetson: bool) -> str:
     """Why a provider cannot be had whose onnxruntime was built without it, and the remedy."""
     had = [short for short, full in PROVIDERS.items() if full in listed]
@@ -144,6 +139,28 @@ def not_built_in(name: str, version: str, listed: Sequence[str], on_jetson: bool
         f"an onnxruntime {version} that has {', '.join(had) or 'none'}; "
         f"{onnxruntime_with(name, on_jetson)}, or use --provider auto"
     )
+
+
+def remedy(name: str, why: str, on_jetson: bool) -> str:
+    """What to do about a provider that has its libraries and yet does not run a model.
+
+    Args:
+        name: tensorrt, cuda or openvino.
+        why: what onnxruntime said of it.
+        on_jetson: whether JetPack's wheels are advised.
+
+    >>> remedy("openvino", "Device GPU is missing", False)
+    'choose another model.openvino.device, or run on the CPU: --provider cpu'
+    """
+    instead = "or run on the CPU: --provider cpu"
+    if "no kernel image" in why.lower():
+        wheel = onnxruntime_with(name, on_jetson)
+        return f"this onnxruntime was not built for this GPU: {wheel}, {instead}"
+    if any(word in why.lower() for word in ("out of memory", "allocate memory", "bfc_arena")):
+        return f"free memory of the GPU, or choose a smaller --input-size, {instead}"
+    if name == "openvino":
+        return f"choose another model.openvino.device, {instead}"
+    return f"update the GPU's driver or its libraries (`edge doctor` names them), {instead}"
 
 
 def short_name(full: str) -> str:
@@ -154,6 +171,18 @@ def short_name(full: str) -> str:
     """
     known = {v: k for k, v in PROVIDERS.items()}
     return known.get(full, full.removesuffix("ExecutionProvider").lower())
+
+
+def session_entries(settings: ProviderSettings) -> Options:
+    """Entries of a session's config, whatever the provider.
+
+    Their names are those of onnxruntime_session_options_config_keys.h.
+    """
+    return {
+        "session.intra_op.allow_spinning": "1" if settings.cpu.spinning else "0",
+        "session.record_ep_graph_assignment_info": "1",  # so that nodes can be counted
+        **settings.cpu.options,
+    }
 
 
 def cuda(settings: ProviderSettings) -> Options:
@@ -195,9 +224,9 @@ def tensorrt(settings: ProviderSettings, input_name: str, profile: Profile | Non
     if profile is not None and profile.least != profile.most:
         # Without the three, every new shape builds an engine.
         options |= {
-            "trt_profile_min_shapes": f"{input_name}:{_by(profile.least)}",
-            "trt_profile_opt_shapes": f"{input_name}:{_by(profile.best)}",
-            "trt_profile_max_shapes": f"{input_name}:{_by(profile.most)}",
+            "trt_profile_min_shapes": f"{input_name}:{by(profile.least)}",
+            "trt_profile_opt_shapes": f"{input_name}:{by(profile.best)}",
+            "trt_profile_max_shapes": f"{input_name}:{by(profile.most)}",
         }
     return options | dict(its.options)
 
@@ -210,64 +239,6 @@ def kept_in(engine_folder: str, timing_folder: str) -> Options:
         "trt_timing_cache_enable": _flag(True),
         "trt_timing_cache_path": timing_folder,
     }
-
-
-def profile(
-    shape: Sequence[int | None], metadata: Mapping[str, str], settings: ProviderSettings
-) -> Profile | None:
-    """The shapes that an input must take, for TensorRT.
-
-    A letterboxed picture's longest side is known, the other follows from the frame: from a
-    quarter of it to all of it is allowed, and 9:16 is what the engine is made best for.
-
-    Args:
-        shape: of the input, (n, 3, h, w) or (3, h, w), None where it is free.
-        metadata: of the model: `imgsz` and `stride`.
-        settings: what is asked for.
-
-    Returns:
-        None if it is free and nothing tells which sizes will come: TensorRT then builds for those
-        that do.
-
-    >>> profile((1, 3, 640, 640), {}, ProviderSettings()).text
-    '1x3x640x640'
-    >>> profile((None, 3, None, None), {}, ProviderSettings(longest_px=640, batch=4)).text
-    '1x3x160x160_1x3x384x640_4x3x640x640'
-    """
-    its = settings.tensorrt
-    if None not in shape:
-        sizes = tuple(size or 1 for size in shape)
-        return Profile(sizes, sizes, sizes)
-    lead: tuple[int | None, ...] = tuple(shape[:-3])  # the batch, if there is one
-    if None not in shape[-2:]:
-        least = best = most = (shape[-2] or 1, shape[-1] or 1)
-    else:
-        longest = settings.longest_px or _largest(metadata.get("imgsz", "")) or 0
-        given = its.min_hw, its.best_hw, its.max_hw
-        if not longest and None in given:
-            return None
-        step = _largest(metadata.get("stride", "")) or STEP_PX
-        quarter, height = _up(longest / 4, step), _up(longest * 9 / 16, step)
-        greatest = max(_up(longest, step), _up(FIRST_PX, step))
-        least = its.min_hw or (quarter, quarter)
-        best = its.best_hw or (height, _up(longest, step))
-        most = its.max_hw or (greatest, greatest)
-    few = tuple(1 if n is None else n for n in lead)
-    many = tuple(max(1, settings.batch) if n is None else n for n in lead)
-    return Profile((*few, 3, *least), (*few, 3, *best), (*many, 3, *most))
-
-
-def _largest(text: str) -> int:
-    return max((int(size) for size in re.findall(r"\d+", text)), default=0)
-
-
-def _up(px: float, step: int) -> int:
-    """The next multiple of a step."""
-    return math.ceil(px / step) * step
-
-
-def _by(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _flag(is_on: bool) -> str:

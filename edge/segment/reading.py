@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from edge.errors import ModelError
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.preparation import Preparation
-from edge.segment.session import ModelFile, Outputs
 from edge.types import Instances
 
 # Instances of one picture, best score first, and how many candidates were dropped for values that

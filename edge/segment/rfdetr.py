@@ -14,11 +14,11 @@ import numpy as np
 from edge.segment.coco import COCO_91
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.planes import LOGITS, masks_of
 from edge.segment.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from edge.segment.reading import Reading, named, positions
 from edge.segment.rows import sound_rows
-from edge.segment.session import ModelFile, Outputs
 from edge.types import F32, Instances
 
 CONVENTION = "dets (1, Q, 4), logits labels (1, Q, C) and masks (1, Q, h, w), as RF-DETR-Seg has"

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from edge.segment.coco import COCO_80
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.planes import PROBABILITIES, masks_of
 from edge.segment.preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from edge.segment.reading import Reading, named_or, positions
 from edge.segment.rows import sound_rows
-from edge.segment.session import ModelFile, Outputs
 from edge.types import Instances
 
 CONVENTION = "dets (1, K, 5), int labels (1, K) and masks (1, K, H, W), as RTMDet-Ins has"

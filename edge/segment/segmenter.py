@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ModelError
+from edge.segment import sizing
 from edge.segment.families import recognised
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import Outputs
 from edge.segment.preparation import Canvas
 from edge.segment.reading import described
-from edge.segment.session import Outputs, Session
+from edge.segment.session import Session
 from edge.types import U8, Instances
 
-DEFAULT_STRIDE_PX = 32
 MOST_SIZES = 8  # of frames whose canvases are kept
 
 
@@ -52,7 +52,8 @@ class Segmenter:
             session: the opened model.
             limits: thresholds.
             longest_px: longest side of the input, for models that take any size; None: the
-                model's own `imgsz`, else what is usual in its family.
+                model's own `imgsz`, else what is usual in its family. To be among the settings of
+                the session as well, which then tries it.
             family: see `edge.segment.families`; None: found out.
             class_names: in the order of the model's classes; None: its own.
 
@@ -63,46 +64,28 @@ class Segmenter:
         self.limits = limits
         self.dropped = 0
         model = session.file
-        stride = max(_sizes(model.metadata.get("stride", "")), default=0)
-        shape = model.input_shape
-        self._is_single = len(shape) == 3  # one picture, without a batch's axis
-        batch, channels, height, width = (1, *shape) if self._is_single else (*shape, *[0] * 4)[:4]
-        if len(shape) not in (3, 4) or channels not in (3, None) or batch == 0:
-            raise ModelError(f"{model.path}: expected an input (1, 3, height, width), got {shape}")
-        self._batch = batch  # so many pictures a run; None: as many as one likes
-        self._fixed_hw = (height, width) if height and width else None
-        self.longest_px = self._longest(longest_px)
-        # Large enough for more cells than rows, as YOLO's are told, with a thousand classes.
-        first = self._fixed_hw or [(stride or DEFAULT_STRIDE_PX) * 8] * 2
-        grey = self._input(np.zeros((batch or 1, 3, *first), model.input_dtype))
-        outputs = session.run(grey)
-        if batch and batch > 1:
+        self._fixed_hw = model.fixed_hw
+        if self._fixed_hw and longest_px not in (None, max(self._fixed_hw)):
+            raise ModelError(
+                f"{model.path}: expected its fixed input size {max(self._fixed_hw)}, got "
+                f"{longest_px}"
+            )
+        outputs = session.first_outputs()
+        if model.batch and model.batch > 1:
             outputs = [output[:1] for output in outputs]
         self.reading = recognised(model, outputs, family, class_names)
         how = self.reading.preparation
+        stride = sizing.stride_px(model.metadata)
         self._preparation = replace(how, stride_px=stride) if stride else how
-        if self.longest_px is None and how.sizing == "longest":
-            self.longest_px = how.size_px
+        usual = how.size_px if how.sizing == "longest" else None
+        self.longest_px = (
+            max(self._fixed_hw)
+            if self._fixed_hw
+            else sizing.longest_px(model.metadata, longest_px, usual)
+        )
         self.class_names = self.reading.class_names
         # For each size of frame one more than there are runs at once, to be filled meanwhile.
         self._canvases: dict[tuple[int, int], list[Canvas]] = {}
-
-    def _input(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        """A tensor (1, 3, h, w) as the model takes it."""
-        its: NDArray[Any] = tensor[0] if self._is_single else tensor
-        return its
-
-    def _longest(self, asked: int | None) -> int | None:
-        model = self.session.file
-        if self._fixed_hw:
-            own = max(self._fixed_hw)
-            if asked not in (None, own):
-                raise ModelError(f"{model.path}: expected its fixed input size {own}, got {asked}")
-            return own
-        if asked is not None:
-            return asked
-        own_sizes = model.metadata.get("imgsz", model.metadata.get("img_size", ""))
-        return max(_sizes(own_sizes), default=None)
 
     @property
     def at_once(self) -> int:
@@ -127,18 +110,19 @@ class Segmenter:
                 del self._canvases[next(iter(self._canvases))]
         oldest = canvases.pop(0)
         canvases.append(oldest)
-        return Prepared(self._input(oldest.fill(image)), oldest.box)
+        tensor = oldest.fill(image)
+        return Prepared(tensor[0] if self.session.file.is_single else tensor, oldest.box)
 
     def infer(self, prepared: Prepared) -> Outputs:
         """The model's outputs for one input; may run on several other threads."""
-        if self._batch in (1, None):
+        if self.session.file.batch in (1, None):
             return self.session.run(prepared.tensor)
         return self._together([prepared])[0]
 
     @property
     def takes_batches(self) -> bool:
         """Whether the model sees several pictures at once."""
-        return self._batch != 1
+        return self.session.file.batch != 1
 
     def infer_all(self, prepared: Sequence[Prepared]) -> list[Outputs]:
         """The model's outputs for each of several inputs, in as few runs as it takes.
@@ -152,12 +136,12 @@ class Segmenter:
         alike = len({one.tensor.shape for one in prepared}) == 1
         if len(prepared) == 1 or not alike or not self.takes_batches:
             return [self.infer(one) for one in prepared]
-        most = self._batch or len(prepared)
+        most = self.session.file.batch or len(prepared)
         parts = [prepared[k : k + most] for k in range(0, len(prepared), most)]
         return [outputs for part in parts for outputs in self._together(part)]
 
     def _together(self, prepared: Sequence[Prepared]) -> list[Outputs]:
-        size = self._batch or len(prepared)
+        size = self.session.file.batch or len(prepared)
         _, *chw = prepared[0].tensor.shape
         black = np.zeros((size - len(prepared), *chw), self.session.file.input_dtype)
         outputs = self.session.run(np.concatenate([*(one.tensor for one in prepared), black]))
@@ -173,8 +157,3 @@ class Segmenter:
         found, broken = self.reading.decode(outputs, prepared.box, self.limits)
         self.dropped += broken
         return found
-
-
-def _sizes(text: str) -> list[int]:
-    """The positive whole numbers in a metadata entry such as "[640, 640]"."""
-    return [size for size in map(int, re.findall(r"\d+", text)) if size > 0]

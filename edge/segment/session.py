@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +12,11 @@ from numpy.typing import NDArray
 from edge.errors import ModelError
 from edge.segment import engine_cache
 from edge.segment.cpus import usable_cpus
-from edge.segment.opening import ON_GPU, Content, opened
+from edge.segment.model_file import Outputs
+from edge.segment.opening import LOGGED, Content, Tell, opened
 from edge.segment.providers import ProviderSettings
+from edge.segment.runtime import ON_GPU
 from edge.segment.runtime_messages import first_line
-
-Outputs = list[NDArray[Any]]  # of one run, in the order of the model
-
-INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-
-log = logging.getLogger("edge.segment")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """What an ONNX file says about itself."""
-
-    path: Path
-    sha256: str
-    metadata: dict[str, str]
-    input_name: str
-    input_shape: tuple[int | None, ...]  # None where dynamic
-    outputs: tuple[tuple[str, tuple[int | None, ...]], ...]
-    input_dtype: type = np.float32
-
-    def names(self) -> tuple[str, ...]:
-        """Class names from the metadata entry `names`; empty when there is none."""
-        try:
-            names = ast.literal_eval(self.metadata.get("names", "{}"))
-            return tuple(str(names[i]) for i in range(len(names)))
-        except (ValueError, SyntaxError, KeyError, TypeError):
-            return ()
 
 
 class Session:
@@ -55,7 +27,7 @@ class Session:
         placement: nodes by provider, the most first; empty where this onnxruntime does not tell.
         threads: of the CPU, for all runs together.
         at_once: how many runs share them, from as many threads that call `run`.
-        file: what the file says.
+        file: what the file says; sizes that it says are free, but are not, are given.
     """
 
     def __init__(
@@ -65,8 +37,9 @@ class Session:
         threads: int | None = None,
         strict: bool = False,
         settings: ProviderSettings | None = None,
+        tell: Tell = LOGGED,
     ) -> None:
-        """Open `path` on the first provider that works; warn of those that do not.
+        """Open `path` on the first provider that runs it; warn of those that do not.
 
         Args:
             path: the ONNX file.
@@ -75,32 +48,37 @@ class Session:
             strict: refuse any provider but the one asked for; with auto, any but the fastest that
                 this onnxruntime was built with.
             settings: of the providers; None: the usual ones.
+            tell: told now and then while TensorRT builds an engine, which takes minutes.
 
         Raises:
-            ModelError: no such file, no ONNX model, or strict and the provider does not work.
+            ModelError: no such file, no ONNX model of a picture, or strict and the provider does
+                not work.
         """
         content = Content(path, _data(path))
         self.threads = threads or usable_cpus()
-        found = opened(content, provider, self.threads, strict, settings or ProviderSettings())
+        settings = settings or ProviderSettings()
+        found = opened(content, provider, self.threads, strict, settings, tell)
         self._session, self.provider = found.session, found.provider
         self.placement, self.at_once = found.placement, found.at_once
-        inputs = self._session.get_inputs()
-        if len(inputs) != 1 or inputs[0].type not in INPUT_TYPES:
-            got = ", ".join(f"{i.name} {i.type}{i.shape}" for i in inputs) or "none"
-            raise ModelError(
-                f"{path}: expected one picture of float32 or float16 as input, got {got}"
-            )
-        self.file = ModelFile(
-            path,
-            content.sha256,
-            dict(self._session.get_modelmeta().custom_metadata_map),
-            inputs[0].name,
-            _dims(inputs[0].shape),
-            tuple((o.name, _dims(o.shape)) for o in self._session.get_outputs()),
-            INPUT_TYPES[inputs[0].type],
-        )
-        # TensorRT builds at the first run what it could not before: shapes that nobody foretold.
+        self.file = found.file
+        self._first_shape = found.first_shape
+        self._first: Outputs | None = found.first
+        self._tell = tell
+        # TensorRT builds for a picture what it could not before: sizes that nobody foretold.
         self._may_build = self.provider == "tensorrt"
+
+    def first_outputs(self) -> Outputs:
+        """What it gives for the black picture with which it was tried.
+
+        They may be large, and are kept until they are first asked for.
+
+        Raises:
+            ModelError: asked for again, the model failed.
+        """
+        outputs, self._first = self._first, None
+        if outputs is None:
+            outputs = self.run(np.zeros(self._first_shape, self.file.input_dtype))
+        return outputs
 
     @property
     def described(self) -> str:
@@ -122,7 +100,7 @@ class Session:
         """
         # No IOBinding: pictures come from the CPU and masks are decoded on it, so nothing would
         # stay on the GPU, and then onnxruntime's own copies cost the same.
-        told = engine_cache.told_while(log.info) if self._may_build else contextlib.nullcontext()
+        told = engine_cache.told_while(self._tell) if self._may_build else contextlib.nullcontext()
         self._may_build = False
         try:
             with told:
@@ -139,7 +117,3 @@ def _data(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: expected an ONNX model, got {error.strerror}") from error
-
-
-def _dims(shape: list[object]) -> tuple[int | None, ...]:
-    return tuple(d if isinstance(d, int) else None for d in shape)

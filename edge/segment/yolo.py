@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from edge.segment.candidates import cells_of, layout, of_cells, strongest
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.preparation import Preparation
 from edge.segment.reading import Reading, named
-from edge.segment.session import ModelFile, Outputs
 from edge.types import F32, Instances
 
 CONVENTION = "cells (1, 4 + classes + k, A) and prototypes (1, k, h, w), as YOLO-seg exports have"

@@ -16,10 +16,10 @@ from edge.segment.candidates import LARGEST_VALUE, Candidates, cells_of, layout
 from edge.segment.coco import COCO_80
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.preparation import Preparation
 from edge.segment.reading import Reading, named_or
 from edge.segment.rows import sound_rows
-from edge.segment.session import ModelFile, Outputs
 from edge.segment.yolov5 import ANCHORS
 from edge.types import F32, Bool, Instances
 

@@ -5,7 +5,7 @@ import pytest
 from edge.cli.doctor import providers
 from edge.cli.doctor.providers import Facts, Wanted
 from edge.errors import ModelError
-from edge.segment import gpu, libraries, opening
+from edge.segment import gpu, libraries, opening, runtime
 from edge.segment.gpu import Gpu
 from edge.segment.libraries import Missing
 from edge.segment.providers import not_built_in
@@ -26,8 +26,8 @@ def machine(monkeypatch):
 
         linked = {name: ("libcudart.so.12", "libm.so.6") for name in report if name != "cpu"}
         monkeypatch.setattr(opening, "working_providers", lambda settings: report)
-        monkeypatch.setattr(opening, "linked_libraries", lambda name: linked.get(name, ()))
-        monkeypatch.setattr(opening, "missing_libraries", (missing or {}).get)
+        monkeypatch.setattr(runtime, "linked_libraries", lambda name: linked.get(name, ()))
+        monkeypatch.setattr(runtime, "missing_libraries", (missing or {}).get)
         monkeypatch.setattr(
             libraries,
             "some_major",
@@ -48,7 +48,7 @@ def test_a_cpu_and_nothing_else(machine):
     machine({"cpu": ""}, gpus=None)
     found = built()
     assert list(found) == ["onnxruntime", "provider cpu"]
-    assert found["onnxruntime"].found.endswith(f"{opening.runtime_version()}, built with cpu")
+    assert found["onnxruntime"].found.endswith(f"{runtime.runtime_version()}, built with cpu")
     assert found["provider cpu"].needed
 
 

@@ -39,11 +39,16 @@ def save_fixed(tmp_path: Path) -> SaveModel:
         metadata: dict[str, str] | None = None,
         input_type: int = TensorProto.FLOAT,
         input_names: Sequence[str] = ("images",),
+        takes_only: tuple[int, int] = (1, 1),  # height and width; (1, 1): any
     ) -> Path:
-        constants = {"nothing": np.zeros((), np.float32)}
-        cast = helper.make_node("Cast", [input_names[0]], ["picture"], to=TensorProto.FLOAT)
+        constants = {
+            "nothing": np.zeros((), np.float32),
+            "positions": np.zeros(takes_only, np.float32),
+        }
+        cast = helper.make_node("Cast", [input_names[0]], ["values"], to=TensorProto.FLOAT)
         nodes = [
             cast,
+            helper.make_node("Add", ["values", "positions"], ["picture"]),
             helper.make_node("ReduceMean", ["picture"], ["mean"], keepdims=0),
             helper.make_node("Mul", ["mean", "nothing"], ["zero"]),
         ]

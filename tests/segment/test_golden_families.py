@@ -16,8 +16,8 @@ from edge import rle
 from edge.segment.families import recognised
 from edge.segment.letterbox import letterbox
 from edge.segment.limits import Limits
+from edge.segment.model_file import ModelFile
 from edge.segment.preparation import Canvas
-from edge.segment.session import ModelFile
 
 HERE = Path(__file__).parent / "golden"
 FILES = sorted(HERE.glob("yolo*.npz"))

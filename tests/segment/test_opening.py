@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -12,17 +13,10 @@ import onnxruntime
 import pytest
 
 from edge.errors import ModelError
-from edge.segment import opening
+from edge.segment import opening, runtime
 from edge.segment.gpu import Gpu
 from edge.segment.libraries import Missing
-from edge.segment.opening import (
-    Content,
-    linked_libraries,
-    missing_libraries,
-    opened,
-    runtime_version,
-    working_providers,
-)
+from edge.segment.opening import Content, opened, working_providers
 from edge.segment.probe import PROBE
 from edge.segment.providers import (
     PROVIDERS,
@@ -30,6 +24,7 @@ from edge.segment.providers import (
     ProviderSettings,
     TensorRTSettings,
 )
+from edge.segment.runtime import linked_libraries, missing_libraries, runtime_version
 
 MODEL = Content(Path("m.onnx"), PROBE)
 REAL = onnxruntime.InferenceSession
@@ -43,7 +38,9 @@ class Pretender:
     active: str = "cpu"  # the provider that its sessions say they have
     nodes: dict[str, int] = field(default_factory=dict)  # a provider; empty: this one cannot tell
     says: str = ""  # on standard error, past Python
-    error: str = ""
+    error: str = ""  # when a session is made
+    fails: str = ""  # when it runs
+    seen: list[tuple[int, ...]] = field(default_factory=list)  # shapes that were run
     asked: list[list[tuple[str, dict[str, str]]]] = field(default_factory=list)
 
     def __call__(self, content, options, providers, enable_fallback):
@@ -62,9 +59,16 @@ class _Session:
     def __init__(self, content, played):
         self._real = REAL(content, providers=["CPUExecutionProvider"])
         self._played = played
-        self.run, self.get_inputs = self._real.run, self._real.get_inputs
+        for name in ("get_inputs", "get_outputs", "get_modelmeta"):
+            setattr(self, name, getattr(self._real, name))
         if played.nodes:
             self.get_provider_graph_assignment_info = self._parts
+
+    def run(self, names, inputs, options):
+        self._played.seen += [x.shape for x in inputs.values()]
+        if self._played.fails:
+            raise RuntimeError(self._played.fails)
+        return self._real.run(names, inputs, options)
 
     def get_providers(self):
         return list(dict.fromkeys([PROVIDERS[self._played.active], PROVIDERS["cpu"]]))
@@ -87,9 +91,9 @@ def pretend(monkeypatch, tmp_path):
         listed = [PROVIDERS[name], PROVIDERS["cpu"]]
         if name == "tensorrt":
             listed.insert(1, PROVIDERS["cuda"])
-        monkeypatch.setattr(opening.ort, "get_available_providers", lambda: listed)
-        monkeypatch.setattr(opening.ort, "InferenceSession", played)
-        monkeypatch.setattr(opening, "missing_libraries", lambda name: [])
+        monkeypatch.setattr(runtime.ort, "get_available_providers", lambda: listed)
+        monkeypatch.setattr(runtime.ort, "InferenceSession", played)
+        monkeypatch.setattr(runtime, "missing_libraries", lambda name: [])
         monkeypatch.setattr(opening.gpu, "gpus", lambda: [H100])
         monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path / "cache"))
         return played
@@ -140,7 +144,8 @@ def test_a_quiet_fall_back_is_refused_with_what_onnxruntime_said(pretend):
     pretend("openvino", Pretender(says=line))
     assert refusal("openvino") == (
         "m.onnx: expected to run on openvino, got Failed to load libopenvino.so.2500: cannot open "
-        "shared object file"
+        "shared object file; choose another model.openvino.device, or run on the CPU: --provider "
+        "cpu"
     )
 
 
@@ -150,13 +155,72 @@ def test_a_fall_back_is_told_once(pretend, caplog):
         found = opened(MODEL, "auto", 1, strict=False, settings=ProviderSettings())
     assert found.provider == "cpu"
     assert [r.getMessage() for r in caplog.records] == [
-        "m.onnx runs on cpu, not on openvino: no such device"
+        "m.onnx runs on cpu, not on openvino: no such device; choose another "
+        "model.openvino.device, or run on the CPU: --provider cpu"
     ]
 
 
 def test_a_provider_without_nodes_is_none(pretend):
     pretend("openvino", Pretender("openvino", {"cpu": 7}))
-    assert refusal("openvino").endswith("got none of the model's 7 nodes runs there")
+    assert refusal("openvino").endswith(
+        "got none of the model's 7 nodes runs there; have the CPU run it: --provider cpu"
+    )
+
+
+NO_KERNELS = (
+    "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Conv node. "
+    "Name:'/conv' Status Message: CUDA error cudaErrorNoKernelImageForDevice:no kernel image is "
+    "available for execution on the device"
+)
+
+
+def test_a_provider_works_once_it_has_run_the_model(pretend, caplog):
+    """Kernels of another GPU are noticed at the first run, as on an Orin with the wrong wheel."""
+    pretend("cuda", Pretender("cuda", {"cuda": 1}, fails=NO_KERNELS))
+    with caplog.at_level(logging.WARNING):
+        found = opened(MODEL, "auto", 1, strict=False, settings=ProviderSettings())
+    assert found.provider == "cpu"
+    [warning] = [r.getMessage() for r in caplog.records]
+    assert warning.startswith(
+        "m.onnx runs on cpu, not on cuda: it fails at the first run: Non-zero"
+    )
+    assert "no kernel image is available" in warning
+
+
+def test_a_first_run_that_fails_is_refused_with_the_remedy(pretend, monkeypatch):
+    pretend("cuda", Pretender("cuda", {"cuda": 1}, fails=NO_KERNELS))
+    told = refusal("cuda")
+    assert told.startswith("m.onnx: expected to run on cuda, got it fails at the first run: Non-")
+    assert "; this onnxruntime was not built for this GPU: install edgecount[gpu]: " in told
+    assert told.endswith(", or run on the CPU: --provider cpu")
+    monkeypatch.setattr(opening, "is_jetson", lambda: True)
+    assert "wheel that was built for this JetPack" in refusal("cuda")
+
+
+def test_no_memory_at_the_first_run(pretend):
+    pretend("cuda", Pretender("cuda", fails="CUDA failure 2: out of memory ; GPU=0"))
+    assert "; free memory of the GPU, or choose a smaller --input-size, or run on" in refusal(
+        "cuda"
+    )
+
+
+def test_a_model_that_fails_on_the_cpu_too(pretend, monkeypatch):
+    def fail(session, x):
+        raise RuntimeError("[ONNXRuntimeError] : 1 : FAIL : dimensions must match\n")
+
+    monkeypatch.setattr(runtime, "run_quietly", fail)
+    for strict in (False, True):
+        with pytest.raises(ModelError) as told:
+            opened(MODEL, "cpu", 1, strict, ProviderSettings())
+        assert str(told.value) == "m.onnx: failed on input (1, 3, 8, 8): dimensions must match"
+
+
+def test_what_it_gave_at_first_is_kept():
+    found = opened(MODEL, "cpu", 1, strict=True, settings=ProviderSettings())
+    assert found.first_shape == (1, 3, 8, 8)
+    [output] = found.first
+    assert output.shape == (1, 1, 8, 8)
+    assert not output.any()
 
 
 def test_missing_libraries_are_named(pretend, monkeypatch):
@@ -165,7 +229,7 @@ def test_missing_libraries_are_named(pretend, monkeypatch):
         Missing("libcudnn.so.9", "libcudnn.so.9 is missing", "install cuDNN"),
         Missing("libcublas.so.13", "libcublas.so.13 is missing", "install CUDA"),
     ]
-    monkeypatch.setattr(opening, "missing_libraries", lambda name: gone)
+    monkeypatch.setattr(runtime, "missing_libraries", lambda name: gone)
     assert refusal("cuda") == (
         "m.onnx: expected to run on cuda, got libcudnn.so.9, libcublas.so.13 missing; "
         "install cuDNN; install CUDA"
@@ -214,6 +278,47 @@ def test_an_engine_is_kept_in_a_folder_of_its_own(pretend, tmp_path):
     again = Path(played.asked[-1][0][1]["trt_engine_cache_path"])
     assert again.parent == tmp_path / "own"
     assert "-fp32-" in again.name
+
+
+def test_the_users_word_for_a_cache_is_taken(pretend):
+    played = pretend("tensorrt", Pretender("tensorrt"))
+    its = {"trt_engine_cache_path": "/mine", "trt_timing_cache_enable": "False"}
+    settings = ProviderSettings(tensorrt=TensorRTSettings(options=its))
+    opened(MODEL, "tensorrt", 1, strict=True, settings=settings)
+    options = played.asked[-1][0][1]
+    assert its.items() <= options.items()
+    assert options["trt_engine_cache_enable"] == "True"
+
+
+def test_an_engine_is_built_while_nobody_else_builds_it(pretend, monkeypatch):
+    """What TensorRT builds at the first run, too."""
+    played = pretend("tensorrt", Pretender("tensorrt"))
+    held: list[str] = []
+
+    @contextlib.contextmanager
+    def lock(folder, say):
+        folder.mkdir(parents=True)
+        held.append(folder.name)
+        yield
+        held.append(f"after {len(played.seen)} run")
+
+    monkeypatch.setattr(opening.engine_cache, "one_builder", lock)
+    opened(MODEL, "tensorrt", 1, strict=True, settings=ProviderSettings())
+    assert held[1:] == ["after 1 run"]
+
+
+def test_whoever_opens_is_told_while_an_engine_is_built(pretend, monkeypatch):
+    pretend("tensorrt", Pretender("tensorrt"))
+    told: list[str] = []
+
+    @contextlib.contextmanager
+    def at_once(say):
+        say("building")
+        yield
+
+    monkeypatch.setattr(opening.engine_cache, "told_while", at_once)
+    opened(MODEL, "tensorrt", 1, True, ProviderSettings(), told.append)
+    assert told == ["building"]
 
 
 def test_a_cache_that_cannot_be_written_is_told(pretend, tmp_path, caplog):

@@ -16,10 +16,10 @@ from edge.segment.providers import (
     ProviderSettings,
     TensorRTSettings,
     attempts,
-    profile,
     runs_at_once,
     short_name,
 )
+from edge.segment.sizing import profile
 
 CPU, CUDA, TENSORRT = (PROVIDERS[name] for name in ("cpu", "cuda", "tensorrt"))
 
@@ -96,7 +96,7 @@ def test_options_of_openvino():
 
 
 def test_options_of_tensorrt():
-    fixed = profile((1, 3, 384, 640), {}, ProviderSettings())
+    fixed = profile((1, 3, 384, 640), {})
     options = providers.tensorrt(ProviderSettings(), "images", fixed)
     assert options["trt_fp16_enable"] == options["trt_layer_norm_fp32_fallback"] == "True"
     assert options["trt_max_workspace_size"] == str(1 << 30)
@@ -105,64 +105,13 @@ def test_options_of_tensorrt():
         tensorrt=TensorRTSettings(
             fp16=False, workspace_mb=256, options={"trt_builder_optimization_level": "0"}
         ),
-        longest_px=640,
     )
-    free = profile((1, 3, None, None), {}, exact)
+    free = profile((1, 3, None, None), {}, 640)
     options = providers.tensorrt(exact, "images", free)
     assert options["trt_fp16_enable"] == "False"
     assert options["trt_max_workspace_size"] == str(256 << 20)
     assert options["trt_builder_optimization_level"] == "0"
-    assert options["trt_profile_min_shapes"] == "images:1x3x160x160"
+    assert options["trt_profile_min_shapes"] == "images:1x3x32x32"
     assert options["trt_profile_opt_shapes"] == "images:1x3x384x640"
     assert options["trt_profile_max_shapes"] == "images:1x3x640x640"
     assert all(isinstance(value, str) for value in options.values())
-
-
-@pytest.mark.parametrize(
-    ("shape", "metadata", "settings", "expected"),
-    [
-        ((1, 3, 64, 96), {}, ProviderSettings(longest_px=640), "1x3x64x96"),
-        ((3, 64, 96), {}, ProviderSettings(), "3x64x96"),
-        ((1, 3, None, None), {}, ProviderSettings(), None),
-        (
-            (1, 3, None, None),
-            {"imgsz": "[416, 416]", "stride": "32"},
-            ProviderSettings(),
-            "1x3x128x128_1x3x256x416_1x3x416x416",
-        ),
-        (
-            (None, 3, 64, 96),
-            {},
-            ProviderSettings(batch=4),
-            "1x3x64x96_1x3x64x96_4x3x64x96",
-        ),
-        # The picture with which a model is first tried must fit in, too.
-        (
-            (1, 3, None, None),
-            {},
-            ProviderSettings(longest_px=160),
-            "1x3x64x64_1x3x96x160_1x3x256x256",
-        ),
-        (
-            (1, 3, None, None),
-            {},
-            ProviderSettings(
-                tensorrt=TensorRTSettings(min_hw=(256, 256), best_hw=(384, 640), max_hw=(640, 640))
-            ),
-            "1x3x256x256_1x3x384x640_1x3x640x640",
-        ),
-    ],
-)
-def test_the_shapes_an_engine_is_built_for(shape, metadata, settings, expected):
-    found = profile(shape, metadata, settings)
-    assert (found.text if found else None) == expected
-
-
-@given(st.integers(1, 128).map(lambda k: 32 * k), st.integers(1, 8))
-def test_every_letterboxed_size_fits_the_profile(longest_px, batch):
-    found = profile((None, 3, None, None), {}, ProviderSettings(longest_px=longest_px, batch=batch))
-    assert found is not None
-    for low, usual, high in zip(found.least, found.best, found.most, strict=True):
-        assert low <= usual <= high
-    assert found.most[0] == batch
-    assert found.most[2] >= max(longest_px, providers.FIRST_PX)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from edge import build
 from edge import masks as mask_ops
 from edge.errors import ModelError
 from edge.segment import Limits, Segmenter, Session, find_model
@@ -33,6 +34,7 @@ for row, k in enumerate((0, 1, 2, 4)):
     READY[0, row] = *corners, np.maximum(person, car), car > person, *coefficients
 WITH_OBJECTNESS = np.insert(CELLS, 4, 1, axis=1).transpose(0, 2, 1)
 
+NAMES = "{0: 'person', 1: 'car'}"
 PICTURE = np.zeros((72, 128, 3), np.uint8)
 
 
@@ -98,6 +100,37 @@ def test_the_input_follows_the_frame_where_the_model_takes_any(
 @pytest.mark.parametrize("classes", [1, 80, 365])
 def test_models_of_any_size_may_have_many_classes(save_dynamic, classes):
     assert len(segmenter(save_dynamic(classes, {}), 64).class_names) == classes
+
+
+@pytest.mark.parametrize("batch", [1, "n"])
+def test_a_model_that_says_any_size_and_takes_a_square(save_fixed, batch):
+    """As exports do whose graph was made for one size, though their axes have names."""
+    path = save_fixed(
+        [CELLS, PROTOTYPES],
+        (batch, 3, "h", "w"),
+        {"names": NAMES, "imgsz": "[416, 416]"},
+        takes_only=(416, 416),
+    )
+    s = segmenter(path)
+    assert s.longest_px == 416
+    prepared = s.prepare(PICTURE)
+    assert prepared.tensor.shape == (1, 3, 416, 416)
+    assert len(s.infer(prepared)) == 2
+
+
+def test_the_size_that_is_asked_for_is_tried(save_fixed, capfd):
+    outputs, names = [CELLS, PROTOTYPES], {"names": NAMES}
+    path = save_fixed(outputs, (1, 3, "h", "w"), names, takes_only=(320, 320))
+    with pytest.raises(ModelError, match=r"failed on input \(1, 3, 384, 640\): Non-zero status"):
+        segmenter(path)
+    assert build.segmenter(model=str(path), provider="cpu", input_size=320).longest_px == 320
+    assert capfd.readouterr() == ("", "")  # what onnxruntime says of the size that is not taken
+
+
+def test_two_may_read_one_session(save_fixed):
+    session = Session(save_fixed([CELLS, PROTOTYPES]), "cpu", threads=1)
+    one, other = Segmenter(session, Limits()), Segmenter(session, Limits(min_score=0.75))
+    assert (len(one.segment(PICTURE)), len(other.segment(PICTURE))) == (3, 2)
 
 
 def test_pictures_of_changing_size(save_fixed):

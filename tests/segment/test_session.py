@@ -13,8 +13,9 @@ from onnx import TensorProto
 from edge.errors import ModelError
 from edge.segment import opening
 from edge.segment import session as session_module
+from edge.segment.model_file import ModelFile
 from edge.segment.providers import CpuSettings, ProviderSettings
-from edge.segment.session import ModelFile, Session
+from edge.segment.session import Session
 
 CELLS, PROTOTYPES = np.zeros((1, 8, 12)), np.zeros((1, 2, 16, 16))
 
@@ -158,8 +159,8 @@ def test_what_runs_it_is_said(save_fixed):
     ],
 )
 def test_nodes_elsewhere_are_said(monkeypatch, save_fixed, provider, placement, expected):
-    def pretended(content, wanted, threads, strict, settings):
-        found = opening.opened(content, "cpu", threads, strict, settings)
+    def pretended(content, wanted, threads, strict, settings, tell):
+        found = opening.opened(content, "cpu", threads, strict, settings, tell)
         return replace(found, provider=provider, placement=placement)
 
     monkeypatch.setattr(session_module, "opened", pretended)

@@ -20,7 +20,7 @@ from edge.errors import ModelError
 from edge.segment.families import recognised as family_of
 from edge.segment.letterbox import letterbox
 from edge.segment.limits import Limits
-from edge.segment.session import ModelFile
+from edge.segment.model_file import ModelFile
 from edge.segment.yolo import decoded
 
 LEFT, RIGHT, WHOLE, NOTHING = (1, 0), (-1, 0), (0, 1), (0, -1)

@@ -21,7 +21,7 @@ from edge.segment.coco import COCO_80
 from edge.segment.families import recognised
 from edge.segment.letterbox import letterbox
 from edge.segment.limits import Limits
-from edge.segment.session import ModelFile
+from edge.segment.model_file import ModelFile
 
 BOX = letterbox((72, 128), (64, 64))
 PROTOTYPES = np.ones((2, 16, 16), np.float32)

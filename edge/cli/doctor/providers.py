@@ -73,8 +73,9 @@ def build(wanted: Wanted) -> Iterator[Finding]:
     with contextlib.suppress(Exception):  # which has a finding of its own
         import cv2  # noqa: F401
     try:
-        from edge.segment.opening import runtime_version, working_providers
+        from edge.segment.opening import working_providers
         from edge.segment.providers import ProviderSettings
+        from edge.segment.runtime import runtime_version
     except Exception as error:  # a binary for another numpy fails with several types
         if "cv2" in sys.modules:
             yield import_failure("onnxruntime", "onnxruntime", error)
@@ -107,7 +108,7 @@ def tried(report: Mapping[str, str], facts: Facts, wanted: Wanted) -> Iterator[F
         facts: of GPUs.
         wanted: what is asked for.
     """
-    from edge.segment.opening import missing_libraries
+    from edge.segment.runtime import missing_libraries
 
     for name, why in report.items():
         needed = wanted.needs(name, report)
@@ -143,7 +144,7 @@ def _choice(name: str, report: Mapping[str, str], wanted: Wanted) -> str:
 def linked(report: Mapping[str, str], facts: Facts, wanted: Wanted) -> Iterator[Finding]:
     """The libraries that the providers of a GPU build link, by loading them."""
     from edge.segment import libraries
-    from edge.segment.opening import linked_libraries, missing_libraries
+    from edge.segment.runtime import linked_libraries, missing_libraries
 
     for name in ON_GPU:
         if name not in report:
@@ -196,7 +197,7 @@ def engine_cache(folder: str | None) -> Iterator[Finding]:
         folder: as configured; None: where they are kept by default.
     """
     from edge.segment import engine_cache
-    from edge.segment.opening import linked_libraries
+    from edge.segment.runtime import linked_libraries
 
     if linked_libraries("tensorrt"):
         default = engine_cache.cache_folder(os.environ, Path(os.path.expanduser("~")))
