@@ -69,7 +69,14 @@ def test_every_option_of_a_provider_reaches_it():
         "gpu": 1,
         "batch": 4,
         "input_size": 320,
-        "cpu": {"at_once": 2, "arena": False, "memory_pattern": True, "spinning": True},
+        "cpu": {
+            "at_once": 2,
+            "arena": False,
+            "memory_pattern": True,
+            "spinning": True,
+            "graph_optimization": "basic",
+            "options": {"session.g": "h"},
+        },
         "cuda": {"memory_mb": 64, "conv_search": "default", "options": {"a": "b"}},
         "tensorrt": {
             "fp16": False,
@@ -86,7 +93,7 @@ def test_every_option_of_a_provider_reaches_it():
     settings = build.provider_settings(Config.model_validate({"model": given}))
     assert settings == ProviderSettings(
         gpu=1,
-        cpu=CpuSettings(arena=False, memory_pattern=True, spinning=True, at_once=2),
+        cpu=CpuSettings(False, True, True, 2, "basic", {"session.g": "h"}),
         cuda=CudaSettings(64, "default", {"a": "b"}),
         tensorrt=TensorRTSettings(
             False, 32, 1, "engines", (64, 96), (96, 128), (128, 160), {"c": "d"}

@@ -47,6 +47,15 @@ class Cpu(Section):
     spinning: bool = Field(
         default=False, description="Threads wait busily; faster alone, slower beside other work."
     )
+    graph_optimization: Literal["all", "extended", "basic", "none"] = Field(
+        default="all",
+        description="How far onnxruntime rewrites the model as it opens it, whatever the provider: "
+        "all, extended, basic or none.",
+    )
+    options: Options = Field(
+        default={},
+        description="Entries of onnxruntime's session config, as texts, whatever the provider.",
+    )
 
 
 class Cuda(Section):

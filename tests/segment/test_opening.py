@@ -41,11 +41,13 @@ class Pretender:
     error: str = ""  # when a session is made
     fails: str = ""  # when it runs
     seen: list[tuple[int, ...]] = field(default_factory=list)  # shapes that were run
+    options: list[onnxruntime.SessionOptions] = field(default_factory=list)
     asked: list[list[tuple[str, dict[str, str]]]] = field(default_factory=list)
 
     def __call__(self, content, options, providers, enable_fallback):
         assert enable_fallback == 0
         self.asked.append(providers)
+        self.options.append(options)
         if providers[0][0] == PROVIDERS["cpu"]:
             return REAL(content, options, providers=["CPUExecutionProvider"])
         if self.error:
@@ -116,6 +118,33 @@ def test_the_cpu_is_always_there():
     many = ProviderSettings(cpu=CpuSettings(at_once=None))
     assert opened(MODEL, "auto", 3, strict=False, settings=many).at_once in (1, 3)
     assert len(MODEL.sha256) == 64
+
+
+@pytest.mark.parametrize(
+    ("threads", "told"), [(1, 1), (2, 1), (4, 1), (5, 2), (6, 3), (7, 4), (16, 13)]
+)
+def test_no_thread_is_left_idle(pretend, threads, told):
+    played = pretend("openvino", Pretender())
+    many = ProviderSettings(cpu=CpuSettings(at_once=None))
+    found = opened(MODEL, "cpu", threads, strict=True, settings=many)
+    [options] = played.options
+    assert options.intra_op_num_threads == told
+    assert found.at_once + told - 1 == threads
+
+
+def test_what_a_session_is_told(pretend):
+    played = pretend("openvino", Pretender())
+    its = CpuSettings(
+        arena=False,
+        memory_pattern=True,
+        graph_optimization="basic",
+        options={"session.set_denormal_as_zero": "1"},
+    )
+    opened(MODEL, "cpu", 1, strict=True, settings=ProviderSettings(cpu=its))
+    [options] = played.options
+    assert (options.enable_cpu_mem_arena, options.enable_mem_pattern) == (False, True)
+    assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    assert options.get_session_config_entry("session.set_denormal_as_zero") == "1"
 
 
 def test_what_works_here_really_runs(pretend):

@@ -17,7 +17,9 @@ from edge.segment.providers import (
     TensorRTSettings,
     attempts,
     runs_at_once,
+    session_entries,
     short_name,
+    threads_of_a_run,
 )
 from edge.segment.sizing import profile
 
@@ -47,6 +49,8 @@ def test_each_run_has_a_thread(threads, size, asked):
     assert 1 <= runs <= threads
     if asked is not None and 1 <= asked <= threads:
         assert runs == asked
+    # Each run computes on the thread that calls it, and all on those of the session.
+    assert runs + (threads_of_a_run(threads, runs) - 1) == threads
 
 
 def test_a_name_that_is_not_known_is_shortened():
@@ -70,6 +74,14 @@ def test_the_extras_of_the_remedies_exist():
     extras = set(re.findall(r"edgecount\[(\w+)\]", remedies))
     assert extras == {"gpu", "openvino"}
     assert [e for e in extras if f"\n{e} = [" not in project] == []
+
+
+def test_entries_of_a_session():
+    usual = session_entries(ProviderSettings())
+    assert usual["session.intra_op.allow_spinning"] == "0"
+    its = {"session.intra_op.allow_spinning": "1", "session.set_denormal_as_zero": "1"}
+    given = ProviderSettings(cpu=CpuSettings(options=its))
+    assert session_entries(given) == usual | its
 
 
 def test_options_of_cuda():

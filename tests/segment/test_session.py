@@ -167,7 +167,9 @@ def test_nodes_elsewhere_are_said(monkeypatch, save_fixed, provider, placement, 
     assert Session(save_fixed([CELLS]), threads=3).described == expected
 
 
-@pytest.mark.parametrize(("threads", "asked", "at_once"), [(4, 1, 1), (4, None, 4), (3, 2, 2)])
+@pytest.mark.parametrize(
+    ("threads", "asked", "at_once"), [(4, 1, 1), (4, None, 4), (3, 2, 2), (6, None, 4)]
+)
 def test_runs_at_once_give_the_same(save_fixed, threads, asked, at_once):
     cells = np.random.default_rng(0).random((1, 8, 12), np.float32)
     settings = ProviderSettings(cpu=CpuSettings(at_once=asked))
