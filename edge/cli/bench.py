@@ -28,7 +28,7 @@ from edge.cli.options import (
     ThreadsOption,
     combined,
 )
-from edge.cli.terminal import console
+from edge.cli.terminal import console, teller
 from edge.config import Config, with_model
 from edge.errors import ConfigError
 from edge.segment import Prepared, Segmenter, Session
@@ -108,7 +108,7 @@ def bench(  # noqa: PLR0913
     config = combined(None, [source] * (sources or 1), line or [MIDDLE], None, None)
     changes = {"name": model, "provider": provider, "threads": threads, "input_size": input_size}
     config = with_model(config, {k: v for k, v in changes.items() if v is not None})
-    segmenter = build.configured_segmenter(config)
+    segmenter = build.configured_segmenter(config, teller())
     about = {
         "source": Path(source).name,
         "model": segmenter.session.file.path.name,

@@ -16,7 +16,7 @@ from edge import build
 from edge.cli.editing import Editable
 from edge.cli.page import LivePage, rules_of
 from edge.cli.recorded import stop_on_signal
-from edge.cli.terminal import console, warn
+from edge.cli.terminal import console, teller, warn
 from edge.config import Camera, Config
 from edge.errors import ModelError
 from edge.recent import without_masks
@@ -87,7 +87,7 @@ def show(config: Config, camera: str, file: Path, needs_model: bool) -> None:
 def _segmenter(config: Config, is_needed: bool) -> Segmenter | None:
     """The model; None, and said, if there is none that works and nobody asked for one."""
     try:
-        return build.configured_segmenter(config)
+        return build.configured_segmenter(config, teller())
     except ModelError as error:
         if is_needed:
             raise

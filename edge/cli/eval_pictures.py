@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track as progress
 
 from edge.cli.eval_output import write
+from edge.cli.terminal import teller
 from edge.errors import SourceError
 from edge.evaluate import coco
 from edge.evaluate.masks import MIN_SCORE, MaskQuality
@@ -40,6 +41,7 @@ def opened_segmenter(
         nms_iou=0.65,
         strict_provider=False,
         every_class=True,
+        tell=teller(),
     )
 
 

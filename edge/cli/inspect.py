@@ -15,7 +15,7 @@ from edge import build
 from edge.cli.eval_pictures import model_setting
 from edge.cli.inspect_output import Inspected, facts_table, write_files
 from edge.cli.options import InputSizeOption, ModelOption, ProviderOption, ThreadsOption
-from edge.cli.terminal import console
+from edge.cli.terminal import console, teller
 from edge.errors import ConfigError, SourceError
 from edge.evaluate import coco
 from edge.evaluate.agreement import agreement
@@ -71,6 +71,7 @@ def inspect(  # noqa: PLR0913
         threads=threads,
         input_size=input_size,
         min_score=min_score,
+        tell=teller(quiet),
     )
     # A file or pipe has no width of its own: give the table the room that it needs.
     terminal = console if console.is_terminal else Console(stderr=True, width=160)

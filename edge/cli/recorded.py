@@ -20,6 +20,7 @@ from edge.cli.terminal import (
     console,
     log_stream,
     standard_output,
+    teller,
     totals_table,
     warn,
 )
@@ -148,7 +149,7 @@ def run_recorded(
             target = standard_output() if events in (None, "-") else Path(str(events))
             return finish.enter_context(JsonLinesSink(target))
 
-        segmenter = build.configured_segmenter(config)
+        segmenter = build.configured_segmenter(config, teller(results.quiet))
         if not results.quiet:
             described = f"{segmenter.session.file.path.name} on {segmenter.session.described}"
             console.print(f"model {described}", style="dim", highlight=False)

@@ -6,7 +6,7 @@ import io
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO, cast
 
 from rich.console import Console, Group, RenderableType
@@ -95,6 +95,16 @@ class _AboveBars(io.TextIOBase):
                 for bar in _shown:
                     bar.start()
                     bar.refresh()
+
+
+def teller(quiet: bool = False) -> Callable[[str], None]:
+    """What says a line while a model is opened, which takes minutes where an engine is built."""
+
+    def tell(text: str) -> None:
+        if not quiet:
+            console.print(text, style="dim", highlight=False, soft_wrap=True)
+
+    return tell
 
 
 def warn(camera: str, texts: Sequence[str]) -> None:
