@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import cv2
@@ -21,6 +21,8 @@ import edge
 from edge import build, pipeline
 from edge.cli import bench_decode, bench_sources, bench_stages
 from edge.cli.options import (
+    ClassNamesOption,
+    FamilyOption,
     InputSizeOption,
     LineOption,
     ModelOption,
@@ -47,6 +49,8 @@ def bench(  # noqa: PLR0913
         str | None, typer.Argument(help="Video file or image folder; none with --stage.")
     ] = None,
     model: ModelOption = None,
+    family: FamilyOption = None,
+    class_names: ClassNamesOption = None,
     provider: ProviderOption = None,
     threads: ThreadsOption = None,
     input_size: InputSizeOption = None,
@@ -106,14 +110,21 @@ def bench(  # noqa: PLR0913
     if source is None:
         raise ConfigError("edge bench: expected a SOURCE or --stage, got neither")
     config = combined(None, [source] * (sources or 1), line or [MIDDLE], None, None)
-    changes = {"name": model, "provider": provider, "threads": threads, "input_size": input_size}
+    changes = {
+        "name": model,
+        "family": family,
+        "class_names": str(class_names) if class_names else None,
+        "provider": provider,
+        "threads": threads,
+        "input_size": input_size,
+    }
     config = with_model(config, {k: v for k, v in changes.items() if v is not None})
     segmenter = build.configured_segmenter(config, teller())
     about = {
         "source": Path(source).name,
         "model": segmenter.session.file.path.name,
         "provider": segmenter.session.provider,
-        "threads": config.model.threads,
+        "threads": segmenter.session.threads,
         **_machine(),
     }
     if sources:
@@ -251,16 +262,19 @@ def _measured_run(source: str, config: Config, lines: list[str] | None) -> tuple
     options = ["--model", m.name, "--provider", m.provider, "--quiet", "--max-frames", "100"]
     options += ["--threads", str(m.threads)] if m.threads else []
     options += ["--input-size", str(m.input_size)] if m.input_size else []
+    options += ["--family", m.family] if m.family else []
+    options += ["--class-names", str(m.class_names)] if m.class_names else []
     for rule in lines or [MIDDLE]:
         options += ["--line", rule]
-    command = [sys.executable, "-m", "edge", "run", source, *options]
-    began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        startup_s = time.perf_counter() - began
-        process.stdout.read()
-    if not first or process.returncode:
-        raise ConfigError(f"edge bench: expected events from `edge run {source}`, got none")
-    peak_kb: Any = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return round(startup_s, 3), round(peak_kb / 1024, 1)
+    with TemporaryDirectory(prefix="edge-bench-") as folder:
+        peak = Path(folder) / "peak"
+        command = [sys.executable, "-m", "edge.cli.peak", str(peak), "run", source, *options]
+        began = time.perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            startup_s = time.perf_counter() - began
+            process.stdout.read()
+        if not first or process.returncode:
+            raise ConfigError(f"edge bench: expected events from `edge run {source}`, got none")
+        return round(startup_s, 3), round(int(peak.read_text()) / 1024, 1)

@@ -10,6 +10,7 @@ from edge import build
 from edge.cli import bench_decode
 from edge.cli.bench_stages import STAGES, percentiles_ms, spent_s
 from edge.cli.options import combined
+from edge.segment.cpus import usable_cpus
 
 KEYS = {
     "source",
@@ -55,6 +56,28 @@ def test_json_is_one_line_with_every_number(bench):
     assert found["ratio_of_rounds"] == sorted(found["ratio_of_rounds"])
     assert found["ratio"] in found["ratio_of_rounds"]
     assert min(found[k] for k in KEYS if k.endswith(("ms_per_frame", "_s", "_mb", "fps"))) > 0
+
+
+def test_the_peak_memory_is_that_of_the_run_alone(bench):
+    large = np.ones(100 << 20, np.float64)  # 800 MB
+    del large
+    assert 20 < json.loads(bench("--json").out)["rss_mb"] < 700
+
+
+def test_threads_are_those_that_are_used(edge, scene, square_model):
+    found = json.loads(edge("bench", scene(), "--model", square_model, "--frames", 10).out)
+    assert found["threads"] == usable_cpus()
+
+
+def test_how_the_model_is_read_can_be_said(bench, tmp_path):
+    (tmp_path / "names.txt").write_text("cat\n")
+    names = ["--class-names", tmp_path / "names.txt"]
+    assert bench("--json", "--family", "yolo", *names).code == 0
+    refused = bench("--json", "--family", "rfdetr")
+    assert refused.code == 4
+    assert "expected outputs dets" in refused.err
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+    assert "expected 1 class names given, got 2" in bench("--json", *names).err
 
 
 def test_drawing_is_a_stage_if_asked(bench):
