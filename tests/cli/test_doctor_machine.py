@@ -188,6 +188,32 @@ def test_packages_that_are_missing_or_old():
     assert packages.packages(["numpy>=1.26"]).found.startswith("numpy ")
 
 
+EXTRAS = [
+    'onnxruntime>=1.20; extra == "cpu"',
+    'onnxruntime-gpu>=1.20; extra == "gpu"',
+    'onnxruntime>=1.20; extra == "train"',
+]
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "onnxruntime-gpu"])
+def test_an_onnxruntime_that_is_too_old(monkeypatch, name):
+    def version(asked):
+        if asked != name:
+            raise packages.PackageNotFoundError
+        return given
+
+    monkeypatch.setattr(packages.importlib.metadata, "version", version)
+    given = "1.20.1"
+    assert packages.packages(EXTRAS) == Finding("packages", f"{name} 1.20.1", needed=True)
+    given = "1.18.0"
+    found = packages.packages(EXTRAS)
+    assert (found.found, found.decides) == (f"{name} 1.18.0, needs 1.20", True)
+    assert found.remedy == f"pip install '{name}>=1.20'"
+    monkeypatch.setattr(packages, "is_jetson", lambda: True)
+    assert "wheel that was built for this JetPack" in packages.packages(EXTRAS).remedy
+    assert "pip install" not in packages.packages(EXTRAS).remedy
+
+
 def installed(folder, *wheels, module):
     """A folder in which these wheels were installed that bring one module."""
     for name, version in wheels:

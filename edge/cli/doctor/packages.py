@@ -10,6 +10,7 @@ from pathlib import Path
 
 import edge
 from edge.cli.doctor.finding import Finding
+from edge.installing import JETSON_WHEEL, is_jetson
 
 # Packages whose module the row of its own tells of.
 ELSEWHERE = ("opencv-python",)
@@ -33,25 +34,31 @@ def packages(requirements: Iterable[str]) -> Finding:
     """Whether packages are there and new enough.
 
     Args:
-        requirements: as a package's metadata has them; those of extras are none of every run.
+        requirements: as a package's metadata has them; those of extras are none of every run, but
+            the onnxruntime that is there, whichever, must be new enough.
     """
-    wrong, fine = [], []
+    wrong: dict[str, str] = {}  # what is to be installed, by what was found
+    fine: dict[str, None] = {}
     for requirement in requirements:
         name, least = minimum(requirement)
-        if ";" in requirement or name in ELSEWHERE:
+        wanted, _, extra = requirement.partition(";")
+        if name in ELSEWHERE or (extra and not name.startswith("onnxruntime")):
             continue
         try:
             version = importlib.metadata.version(name)
         except PackageNotFoundError:
-            wrong.append((f"{name} missing", requirement))
+            if not extra:
+                wrong[f"{name} missing"] = wanted
             continue
         if numbers(version) < numbers(least):
-            wrong.append((f"{name} {version}, needs {least}", requirement))
-        fine.append(f"{name} {version}")
+            wrong[f"{name} {version}, needs {least}"] = wanted.strip()
+        fine[f"{name} {version}"] = None
     if wrong:
-        remedy = "pip install " + " ".join(f"'{requirement}'" for _, requirement in wrong)
-        found = "; ".join(text for text, _ in wrong)
-        return Finding("packages", found, "problem", remedy, needed=True)
+        wheel = JETSON_WHEEL if is_jetson() else ""  # pip has none for it
+        by_pip = [w for w in wrong.values() if not (wheel and w.startswith("onnxruntime"))]
+        advice = ["pip install " + " ".join(f"'{w}'" for w in by_pip)] if by_pip else []
+        advice += [wheel] if len(by_pip) < len(wrong) else []
+        return Finding("packages", "; ".join(wrong), "problem", "; ".join(advice), needed=True)
     return Finding("packages", ", ".join(fine), needed=True)
 
 
