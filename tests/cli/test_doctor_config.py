@@ -61,6 +61,25 @@ def test_a_config_that_has_all_it_needs(doctor):
     assert found["sink file"].state == "ok"
 
 
+@pytest.mark.parametrize("form", ["list", "file"])
+def test_a_model_is_read_as_the_config_says(doctor, square_model, tmp_path, form):
+    names: list[str] | str = ["forklift"]
+    if form == "file":
+        (tmp_path / "yard.names").write_text("forklift\n")
+        names = "yard.names"
+    model = {"name": str(square_model), "class_names": names}
+    gate = {"gate": {"source": str(CLIP), "lines": LINE, "classes": ["forklift"]}}
+    found, code = doctor(gate, model=model)
+    assert (code, deciding(found)) == (0, [])
+    assert "square.onnx: yolo with forklift; sha256" in found["model opens"].found
+    found, code = doctor(gate, model=model | {"family": "rfdetr"})
+    assert (code, deciding(found)) == (1, ["model opens"])
+    assert "expected outputs dets" in found["model opens"].found
+    found, code = doctor(gate, model=model | {"class_names": "none.names"})
+    assert (code, deciding(found)) == (1, ["model opens"])
+    assert "none.names: expected class names" in found["model opens"].found
+
+
 def test_no_such_config(edge, tmp_path):
     result = edge("doctor", tmp_path / "none.yaml", "--json")
     found = json.loads(result.out)["findings"]

@@ -45,21 +45,23 @@ def opens(config: Config | None) -> Iterator[Finding]:
     Args:
         config: that names it; None: the default model.
     """
-    from edge.config import check_classes
-    from edge.segment import Limits, Segmenter, Session, find_model
+    from edge import build
+    from edge.config import check_classes, with_model
 
-    found = find_model(config.model.name if config else None)
-    session = Session(found.path, "cpu", 1, strict=True)
-    size = config.model.input_size if config else None
-    segmenter = Segmenter(session, Limits(), size, found.family, found.class_names)
-    names = ", ".join(segmenter.class_names[:6]) + (", ..." if segmenter.class_names[6:] else "")
-    text = f"{found.path.name}: {segmenter.reading.family} with {names}"
+    if config is None:
+        segmenter = build.segmenter(provider="cpu", threads=1)
+    else:
+        here = {"provider": "cpu", "strict_provider": True, "threads": 1}
+        segmenter = build.configured_segmenter(with_model(config, here))
+    file, known = segmenter.session.file, segmenter.class_names
+    names = ", ".join(known[:6]) + (", ..." if known[6:] else "")
+    text = f"{file.path.name}: {segmenter.reading.family} with {names}"
     if config is not None and os.path.isfile(config.model.name):  # its hash stands nowhere else
-        text += f"; sha256 {session.file.sha256}"
+        text += f"; sha256 {file.sha256}"
     yield Finding("model opens", text, needed=True)
     if config is not None:
         try:
-            check_classes(config, segmenter.class_names)
+            check_classes(config, known)
         except ConfigError as error:
             remedy = "name classes of the model, or another model"
             yield Finding("classes", str(error), "problem", remedy, needed=True)
