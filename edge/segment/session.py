@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.errors import ModelError
 from edge.segment import engine_cache
 from edge.segment.cpus import usable_cpus
+from edge.segment.external_data import other_files
 from edge.segment.model_file import Outputs
 from edge.segment.opening import LOGGED, Content, Tell, opened
 from edge.segment.providers import ProviderSettings
@@ -114,6 +115,14 @@ class Session:
 
 def _data(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: expected an ONNX model, got {error.strerror}") from error
+    if others := other_files(data):
+        more = ", ..." if others[3:] else ""
+        command = f"import onnx; onnx.save(onnx.load({str(path)!r}), 'whole.onnx')"
+        raise ModelError(
+            f"{path}: expected an ONNX model in one file, got one whose weights lie in others "
+            f'({", ".join(others[:3])}{more}); save it as one: `python -c "{command}"`'
+        )
+    return data
