@@ -89,13 +89,14 @@ class LivePage:
             editor = Editor(Desk(edits, names, self._recents), lambda: told.rules().keys(), front)
         self._page = Page(about, told, self._board, self._pictures, evidence, editor=editor)
         self._about = about
+        self._nodes = {} if segmenter is None else segmenter.session.placement
         self._told = told
         self._server: WebServer | None = None
 
     def status(self, **parts: Any) -> Status:
         """The status for health and metrics; `parts` are its journal, sinks and evidence."""
         about, cameras = self._about, self._told.cameras()
-        given = {"sinks": [], "journal": None, **parts}
+        given = {"sinks": [], "journal": None, "nodes": self._nodes, **parts}
         return Status(about.version, about.provider, about.model, True, cameras, **given)
 
     def listen(self, web: Web, status: Callable[[], Status], alive: Callable[[], float]) -> Metrics:

@@ -100,6 +100,10 @@ class Metrics:
             "What runs here.",
             {"version": status.version, "provider": status.provider, "model": status.model},
         )
+        nodes = _gauge("model_nodes", "Nodes of the model, by where they run.", ("provider",))
+        for provider, count in status.nodes.items():
+            nodes.add_metric([provider], count)
+        yield nodes
         yield from _cameras(status.cameras)
         yield from _sinks(status.sinks)
         if status.journal is not None:

@@ -6,8 +6,8 @@ Whoever runs the main loop fills these; texts come without secrets. Standard lib
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 CameraState = Literal["opening", "connected", "lost"]
@@ -72,6 +72,7 @@ class Status:
     sinks: Sequence[SinkStatus]
     journal: JournalStatus | None
     evidence: EvidenceStatus | None = None
+    nodes: Mapping[str, int] = field(default_factory=dict)  # of the model, by provider, if known
 
 
 def readiness(status: Status, turned_s_ago: float, stale_s: float) -> tuple[bool, dict[str, Any]]:

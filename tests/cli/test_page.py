@@ -30,7 +30,9 @@ MIDDLE = "middle=.5,0,.5,1"
 SEGMENTER = SimpleNamespace(
     class_names=("person",),
     session=SimpleNamespace(
-        file=SimpleNamespace(path=SimpleNamespace(name="nano")), provider="cpu"
+        file=SimpleNamespace(path=SimpleNamespace(name="nano")),
+        provider="cpu",
+        placement={"cpu": 616},
     ),
 )
 
@@ -66,7 +68,9 @@ def test_the_events_of_a_recording_are_the_same_with_a_page(
     assert camera["progress"]["total"] == 1200
     assert got(address, "live/scene.jpg")[:2] == b"\xff\xd8"
     assert json.loads(got(address, "healthz"))["alive"]
-    assert b"edgecount_frames_total" in got(address, "metrics")
+    metrics = got(address, "metrics")
+    assert b"edgecount_frames_total" in metrics
+    assert b'edgecount_model_nodes{provider="cpu"}' in metrics
     process.communicate(timeout=120)
     assert process.returncode == 0, "nobody sits at a terminal: it ends with the recording"
     assert shown.read_bytes() == plain.read_bytes()
@@ -188,6 +192,7 @@ def test_a_page_begins_with_what_the_journal_has_of_cameras(tmp_path):
             history = page._board.history
             assert sum(history.series("door", "gate", "hour", now_s)["in"]) == 1
             assert isinstance(page.status(), Status)
+            assert page.status().nodes == {"cpu": 616}
             page.event("door", door.crossed().event)
             assert page._board.totals("door", "gate").count_in == 3
             page.forget("door")

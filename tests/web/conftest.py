@@ -20,4 +20,5 @@ def status() -> Status:
         sinks=[sink],
         journal=JournalStatus(waiting=4, failing_s=None, lost=0, size_bytes=8192),
         evidence=EvidenceStatus(saved=5, dropped=1, size_bytes=60_000),
+        nodes={"cuda": 600, "cpu": 16},
     )

@@ -30,6 +30,8 @@ def test_a_status_is_told_under_stable_names(status):
     told = samples(Metrics(lambda: status))
     assert {key: value for key, value in told.items() if key[0].startswith("edgecount_")} == {
         ("edgecount_build_info", "nano", "cpu", "1.2.3"): 1,
+        ("edgecount_model_nodes", "cuda"): 600,
+        ("edgecount_model_nodes", "cpu"): 16,
         ("edgecount_frames_total", "gate"): 900,
         ("edgecount_frames_total", "yard"): 0,
         ("edgecount_frames_received_total", "gate"): 1000,
