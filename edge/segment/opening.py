@@ -213,7 +213,8 @@ def _first_run(
 
 def _unusable(name: str, why: str, said: str = "") -> _Unusable:
     """That a provider does not work, why, and what to do; `said` is all that is known of it."""
-    return _Unusable(f"{why}; {providers.remedy(name, said or why, is_jetson())}")
+    reason = why.replace(";", ",")  # what to do begins after the first one
+    return _Unusable(f"{reason}; {providers.remedy(name, said or why, is_jetson())}")
 
 
 def _attempts(

@@ -227,10 +227,9 @@ def test_a_first_run_that_fails_is_refused_with_the_remedy(pretend, monkeypatch)
 
 
 def test_no_memory_at_the_first_run(pretend):
-    pretend("cuda", Pretender("cuda", fails="CUDA failure 2: out of memory ; GPU=0"))
-    assert "; free memory of the GPU, or choose a smaller --input-size, or run on" in refusal(
-        "cuda"
-    )
+    pretend("cuda", Pretender("cuda", fails="CUDA failure 2: out of memory; GPU=0"))
+    told = refusal("cuda").partition("; ")[2]
+    assert told.startswith("free memory of the GPU, or choose a smaller --input-size, or run on")
 
 
 def test_a_model_that_fails_on_the_cpu_too(pretend, monkeypatch):
