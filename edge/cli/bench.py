@@ -259,7 +259,8 @@ def _pipeline_ms(config: Config, segmenter: Segmenter, frames: int) -> float:
 def _measured_run(source: str, config: Config, lines: list[str] | None) -> tuple[float, float]:
     """Seconds from starting `edge run` to its first event, and its peak memory in MB."""
     m = config.model
-    options = ["--model", m.name, "--provider", m.provider, "--quiet", "--max-frames", "100"]
+    options = ["--provider", m.provider, "--quiet", "--max-frames", "100"]
+    options += ["--model", m.name] if m.name else []
     options += ["--threads", str(m.threads)] if m.threads else []
     options += ["--input-size", str(m.input_size)] if m.input_size else []
     options += ["--family", m.family] if m.family else []

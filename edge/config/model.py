@@ -131,9 +131,9 @@ class OpenVino(Section):
 class Model(Section):
     """The segmentation model and how it runs."""
 
-    name: Text = Field(
-        default="person-vehicle-seg-nano",
-        description="Name in the catalogue, or path of an ONNX file.",
+    name: Text | None = Field(
+        default=None,
+        description="Name in the catalogue, or path of an ONNX file; left out: the catalogue's default.",
     )
     family: Text | None = Field(
         default=None,

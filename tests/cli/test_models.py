@@ -76,6 +76,14 @@ def test_list(edge):
     assert {other["state"] for other in others} == {"not yet made"}
 
 
+def test_a_default_of_ones_own_is_what_runs_and_configs_take(edge, own, square_model, scene):
+    assert edge("models", "add", square_model, "--name", "yard", "--licence", "MIT").code == 0
+    catalog = own / "catalog.yaml"
+    catalog.write_text("default: yard\n" + catalog.read_text())
+    result = edge("run", scene(), "--line", "gate=0.5,0,0.5,1", "--max-frames", "2")
+    assert (result.code, result.err.startswith("model yard-")) == (0, True)
+
+
 def test_list_says_when_a_file_is_missing(edge, own):
     own.mkdir()
     (own / "catalog.yaml").write_text(

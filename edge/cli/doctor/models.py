@@ -56,7 +56,8 @@ def opens(config: Config | None) -> Iterator[Finding]:
     file, known = segmenter.session.file, segmenter.class_names
     names = ", ".join(known[:6]) + (", ..." if known[6:] else "")
     text = f"{file.path.name}: {segmenter.reading.family} with {names}"
-    if config is not None and os.path.isfile(config.model.name):  # its hash stands nowhere else
+    # Of a file that is no catalogue's, the hash stands nowhere else.
+    if config is not None and os.path.isfile(config.model.name or ""):
         text += f"; sha256 {file.sha256}"
     yield Finding("model opens", text, needed=True)
     if config is not None:
