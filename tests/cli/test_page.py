@@ -64,7 +64,7 @@ def test_the_events_of_a_recording_are_the_same_with_a_page(
         [camera] = json.loads(got(address, "api/state"))["cameras"]
     assert (camera["name"], camera["kind"]) == ("scene", "recording")
     assert camera["progress"]["total"] == 1200
-    assert got(address, "live/scene.jpg")[:2] == b"\xff\xd8"
+    assert got(address, "live/scene/still.jpg")[:2] == b"\xff\xd8"
     assert json.loads(got(address, "healthz"))["alive"]
     assert b"edgecount_frames_total" in got(address, "metrics")
     process.communicate(timeout=120)
@@ -110,7 +110,7 @@ def test_at_a_terminal_the_last_totals_stay_until_ctrl_c(scene, square_model, tm
             return camera["state"] == "finished" and totals == (1, 1)
 
         wait_for(finished, 60)
-        assert got(address, "live/scene.jpg")[:2] == b"\xff\xd8"
+        assert got(address, "live/scene/still.jpg")[:2] == b"\xff\xd8"
         assert json.loads(got(address, "healthz"))["alive"]
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
