@@ -47,6 +47,14 @@ def open_source(text: str, reads_ahead: bool = True) -> VideoFile | ImageFolder:
 
     Raises:
         SourceError: It does not exist, cannot be read, or is a live camera.
+
+    Example:
+        >>> with open_source("tests/data/people.mp4") as video:
+        ...     frames = [frame for frame, _ in zip(video, range(3))]
+        >>> video.width, video.height, video.fps
+        (768, 576, 10.0)
+        >>> [frame.stamp.media_s for frame in frames], frames[0].image.shape
+        ([0.0, 0.1, 0.2], (576, 768, 3))
     """
     path = Path(text)
     if path.is_dir():
