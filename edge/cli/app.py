@@ -34,7 +34,9 @@ app = typer.Typer(
     cls=Commands,
     epilog="Example: edge run street.mp4 --line gate=0.5,0,0.5,1 --save-video counted.mp4",
     name="edge",
-    help="Count people and vehicles in video, on the device next to the camera.",
+    help="Count people and vehicles in video, on the device next to the camera.\n\n"
+    "To begin: `edge init` writes a config, `edge draw` draws lines and zones into it, `edge run` "
+    "counts.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

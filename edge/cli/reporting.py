@@ -267,7 +267,8 @@ def _say(summary: Summary, written: Sequence[str], console: Console) -> None:
     for source in summary.sources:
         for rule in source.rules:
             if rule.is_current:
-                counts = f"in {rule.count_in} out {rule.count_out} net {rule.net}"
+                ins, outs = rule.words
+                counts = f"{ins} {rule.count_in} {outs} {rule.count_out} net {rule.net}"
                 text = f"{source.label} {rule.title}: {counts}"
                 console.print(text, highlight=False, markup=False, soft_wrap=True)
     if not summary.events:
