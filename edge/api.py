@@ -22,6 +22,7 @@ from edge.config import Config, camera_from_options
 from edge.errors import ConfigError, EdgeError, ShapeError, SourceError
 from edge.events.journal import Journal
 from edge.masks import extents, packed
+from edge.outputs import Output
 from edge.segment import Segmenter
 from edge.sources import open_source
 from edge.types import (
@@ -65,6 +66,17 @@ class InstanceSegmenter(Protocol):
 
     What `open_segmenter` opens is one. Its pictures are read ahead and its model runs on threads of
     its own; any other is called with one picture after the other, by the thread that counts.
+
+    Example:
+        >>> class Bright:
+        ...     class_names = ("lamp",)
+        ...     def segment(self, image):
+        ...         return instances_of(image.max(axis=2)[None] > 200, scores=[0.9], class_ids=[0])
+        >>> finder: InstanceSegmenter = Bright()
+        >>> picture = np.zeros((48, 64, 3), np.uint8)
+        >>> picture[10:20, 30:40] = 255
+        >>> finder.segment(picture).boxes.tolist()
+        [[30.0, 10.0, 40.0, 20.0]]
     """
 
     @property
@@ -75,7 +87,7 @@ class InstanceSegmenter(Protocol):
         """Instances in one BGR uint8 picture (H, W, 3); `instances_of` makes them from masks."""
 
 
-def count_video(
+def count_video(  # noqa: PLR0913
     source: str | Path,
     *,
     lines: Mapping[str, Sequence[float]] | None = None,
@@ -83,6 +95,7 @@ def count_video(
     classes: Sequence[str] | None = None,
     segmenter: InstanceSegmenter | None = None,
     on_step: Callable[[Step], object] | None = None,
+    max_frames: int | None = None,
 ) -> dict[str, Totals]:
     """Count in a recorded video or a folder of pictures.
 
@@ -95,6 +108,7 @@ def count_video(
         segmenter: what finds instances; None: the default model.
         on_step: called with each frame after all stages: its time, picture, instances, tracks and
             count events. What it raises ends the count.
+        max_frames: after how many frames to stop; None: at the end.
 
     Returns:
         The totals by name of line or zone; `by_class` has indices into the segmenter's class names.
@@ -103,6 +117,14 @@ def count_video(
         ConfigError: a line or zone that is none, or a class that the segmenter does not know.
         SourceError: the recording cannot be opened or read.
         ModelError: the model cannot be opened or run.
+
+    Example:
+        >>> small = open_segmenter(input_size=320)
+        >>> lines = {"right": (0.651, 0, 0.651, 1)}
+        >>> clip = "tests/data/people.mp4"
+        >>> totals = count_video(clip, lines=lines, segmenter=small, max_frames=16)
+        >>> totals["right"].count_in, totals["right"].count_out
+        (1, 0)
     """
     camera = camera_from_options(
         str(source), _options(lines or {}), _options(zones or {}), classes or None
@@ -117,7 +139,8 @@ def count_video(
             seen = pipeline.segmented(frames, finder)
         else:
             seen = _seen(frames, finder)
-        pipeline.run(seen, tracker, counters, [] if on_step is None else [_Calls(on_step)])
+        outputs: list[Output] = [] if on_step is None else [_Calls(on_step)]
+        pipeline.run(seen, tracker, counters, outputs, max_frames=max_frames)
     return {counter.rule_id: counter.totals for counter in counters}
 
 
@@ -185,6 +208,13 @@ def read_events(path: str | Path) -> Iterator[dict[str, Any]]:
         SourceError: no such file.
         ConfigError: a line that is no JSON object.
         JournalError: a journal that cannot be read.
+
+    Example:
+        >>> events = list(read_events("tests/golden/people.events.jsonl"))
+        >>> sum(event["type"] == "line_crossed" for event in events)
+        18
+        >>> events[-1]["type"]
+        'stopped'
     """
     path = Path(path)
     try:

@@ -61,6 +61,13 @@ def segmenter(  # noqa: PLR0913
 
     Raises:
         ModelError: it cannot be found, read or run.
+
+    Example:
+        >>> nano = segmenter(provider="cpu", threads=1, input_size=320)
+        >>> nano.class_names[:3]
+        ('person', 'bicycle', 'car')
+        >>> len(nano.segment(np.zeros((480, 640, 3), np.uint8)))  # nobody in the dark
+        0
     """
     found = find_model(model)
     settings = replace(settings or ProviderSettings(), longest_px=input_size)

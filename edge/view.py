@@ -47,7 +47,7 @@ class View:
 
 
 class Painter:
-    """Draws scenes, with the totals that the page shows. For one thread."""
+    """Draws scenes, with the totals that the page shows. `jpeg` is for one thread."""
 
     def __init__(
         self,
@@ -115,6 +115,11 @@ class Painter:
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # as it is, for its size
         _, encoded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         return encoded.tobytes()
+
+    def forget(self, camera: str) -> None:
+        """Forget a camera; in any thread."""
+        for view in (camera, camera + PLAIN):
+            self._trails.pop(view, None)
 
     def _line(self, camera: str, rule: Rule, now_s: float, size: tuple[int, int]) -> LineOverlay:
         totals = self._board.totals(camera, rule.id)

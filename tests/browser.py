@@ -252,6 +252,10 @@ class Page:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
+    def close(self) -> None:
+        """Close the tab, and with it its connections."""
+        self.ask("Page.close")
+
     def told(self, method: str) -> list[dict[str, Any]]:
         """What the page said of this kind so far."""
         self.value("0")  # all that came before this answer is read with it

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import gzip
 import json
 import subprocess
@@ -46,6 +47,24 @@ def test_a_video_is_counted_with_each_step_told(scene, square_model):
         ("line_crossed", "in"),
     ]
     assert totals == {"middle": edge.Totals(1, 1, {0: (1, 1)})}
+
+
+def test_it_stops_after_so_many_frames(scene):
+    steps = []
+    edge.count_video(scene(), lines=MIDDLE, segmenter=Bright(), on_step=steps.append, max_frames=7)
+    assert len(steps) == 7
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("count_video", "read_events", "open_segmenter", "open_source", "instances_of"),
+        "InstanceSegmenter",
+    ],
+)
+def test_what_is_called_has_an_example_that_runs(name):
+    [example] = doctest.DocTestFinder(recurse=False).find(getattr(edge, name), name)
+    assert example.examples
 
 
 class Bright:

@@ -66,6 +66,20 @@ def test_people_are_hidden_where_asked_for(make_step):
     assert np.array_equal(step.image, before)
 
 
+def test_a_forgotten_camera_leaves_no_tails(make_step):
+    one = painter()
+    for number in range(4):
+        x = 100 + 60 * number
+        step = make_step(number, [(x, 100, x + 40, 160)], size=(640, 480), with_image=True)
+        seen = [one.jpeg(view, Scene(step, 1)) for view in ("gate", "gate" + PLAIN)]
+    one.forget("gate")
+    one.forget("none")
+    for before, view in zip(seen, ("gate", "gate" + PLAIN), strict=True):
+        after = one.jpeg(view, Scene(step, 1))
+        assert after == painter().jpeg(view, Scene(step, 1))
+        assert after != before
+
+
 def test_large_frames_are_made_smaller(make_step):
     step = make_step(0, size=(2560, 720), with_image=True)
     assert picture(painter().jpeg("gate", Scene(step, 1))).shape == (360, LONGEST_PX, 3)

@@ -25,14 +25,18 @@ from edge.cli import (
     track,
 )
 from edge.cli import eval as evaluation
+from edge.cli.commands import Commands
 from edge.cli.eval_output import OptionalJson
 from edge.cli.heap import keep_freed_memory
 from edge.errors import EdgeError
 
 app = typer.Typer(
+    cls=Commands,
     epilog="Example: edge run street.mp4 --line gate=0.5,0,0.5,1 --save-video counted.mp4",
     name="edge",
-    help="Count people and vehicles in video, on the device next to the camera.",
+    help="Count people and vehicles in video, on the device next to the camera.\n\n"
+    "To begin: `edge init` writes a config, `edge draw` draws lines and zones into it, `edge run` "
+    "counts.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -61,11 +65,14 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Errors with their traceback, as with EDGE_DEBUG=1."),
+        typer.Option("--debug", help="Show errors with their traceback, as with EDGE_DEBUG=1."),
     ] = False,
 ) -> None:
     if debug:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from edge.cli.commands import Commands
 from edge.cli.eval_output import (
     OptionalJson,
     count_table,
@@ -28,6 +29,7 @@ from edge.evaluate import coco, counts, crossings, trackfiles, tracks
 from edge.evaluate.masks import mask_quality
 
 app = typer.Typer(
+    cls=Commands,
     help="Quality against ground truth: masks, tracks, counts.",
     epilog="Example: edge eval counts --truth truth.json --events events.jsonl",
     no_args_is_help=True,
@@ -47,28 +49,39 @@ JsonOption = Annotated[
     epilog="Example: edge eval masks --truth val.json --model person-vehicle-seg-nano",
 )
 def masks_command(  # noqa: PLR0913
-    truth: Annotated[Path, typer.Option(help="COCO instances JSON.")],
+    truth: Annotated[Path, typer.Option(metavar="FILE", help="COCO instances JSON.")],
     images: Annotated[
-        Path | None, typer.Option(help="Folder of its pictures; default: where it lies.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of its pictures; default: where it lies."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Name in the catalogue, or ONNX file; default: the default.")
+        str | None,
+        typer.Option(metavar="NAME|PATH", help="Model of `edge models list`, or an ONNX file."),
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="COCO results to judge instead of a model.")
+        Path | None,
+        typer.Option(metavar="FILE", help="COCO results to judge instead of a model."),
     ] = None,
     input_size: Annotated[
-        int | None, typer.Option(min=32, help="Longest side, pixels; default: the model's own.")
+        int | None,
+        typer.Option(metavar="PIXELS", min=32, help="Longest side of the model's input."),
     ] = None,
-    provider: Annotated[str, typer.Option(help="Where the model runs.")] = "cpu",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the model.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="First so many pictures; 0: all.")] = 0,
-    boxes_only: Annotated[bool, typer.Option("--boxes-only", help="Without masks.")] = False,
+    provider: Annotated[
+        str, typer.Option(metavar="NAME", help="What the model runs on, as for edge run.")
+    ] = "cpu",
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="CPU threads of the model.")
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="First N pictures; 0: all.")] = 0,
+    boxes_only: Annotated[
+        bool, typer.Option("--boxes-only", help="Judge boxes, not masks.")
+    ] = False,
     overlays: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of the worst and the best.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for pictures of the worst and the best."),
     ] = None,
     save_predictions: Annotated[
-        Path | None, typer.Option(help="Keep the model's COCO results.")
+        Path | None, typer.Option(metavar="FILE", help="Keep the model's COCO results.")
     ] = None,
     json_file: JsonOption = "",
 ) -> None:
@@ -102,9 +115,14 @@ def masks_command(  # noqa: PLR0913
     epilog="Example: edge eval tracks --truth gt.txt --tracks tracks.mot.txt",
 )
 def tracks_command(  # noqa: PLR0913
-    truth: Annotated[Path, typer.Option(help="Ground truth, or a folder of *.txt.")],
+    truth: Annotated[
+        Path, typer.Option(metavar="FILE|DIR", help="True tracks, or a folder of *.txt.")
+    ],
     tracked: Annotated[
-        Path, typer.Option("--tracks", help="Tracks, or a folder with the same names.")
+        Path,
+        typer.Option(
+            "--tracks", metavar="FILE|DIR", help="Tracks, or a folder with the same names."
+        ),
     ],
     form: Annotated[
         str | None,
@@ -114,7 +132,9 @@ def tracks_command(  # noqa: PLR0913
             help="MOTS masks or MOTChallenge boxes; default: what the truth looks like.",
         ),
     ] = None,
-    frame_offset: Annotated[int, typer.Option(help="Added to the tracks' frame numbers.")] = 0,
+    frame_offset: Annotated[
+        int, typer.Option(metavar="N", help="Added to the tracks' frame numbers.")
+    ] = 0,
     ignore_region: Annotated[
         list[str] | None,
         typer.Option(
@@ -163,19 +183,31 @@ def tracks_command(  # noqa: PLR0913
     epilog="Example: edge eval counts --truth truth.json --events events.jsonl",
 )
 def counts_command(  # noqa: PLR0913
-    events: Annotated[Path | None, typer.Option(help="Events to judge, JSON Lines.")] = None,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Events to judge, JSON Lines.")
+    ] = None,
     truth: Annotated[
-        Path | None, typer.Option(help='True totals: {"line": {"in": 18, "out": 14}}.')
+        Path | None,
+        typer.Option(metavar="FILE", help='True totals: {"line": {"in": 18, "out": 14}}.'),
     ] = None,
     truth_tracks: Annotated[
-        Path | None, typer.Option(help="Or MOTChallenge truth; needs --line, --size, --fps.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Or true tracks, MOTChallenge; needs --line, --size, --fps."
+        ),
     ] = None,
     line: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=x1,y1,x2,y2", help="0..1 of the frame.")
+        list[str] | None,
+        typer.Option(metavar="NAME=x1,y1,x2,y2", help="Counting line, 0..1 of the frame."),
     ] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Frame of the truth, pixels.")] = "",
-    fps: Annotated[float, typer.Option(min=0, help="Frames a second of the truth.")] = 0,
-    tolerance_s: Annotated[float, typer.Option(min=0, help="A match is no further off.")] = 1.0,
+    fps: Annotated[
+        float, typer.Option(metavar="FPS", min=0, help="Frames a second of the truth.")
+    ] = 0,
+    tolerance_s: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="Most that an event may be off to match."),
+    ] = 1.0,
     json_file: JsonOption = "",
 ) -> None:
     """Judge counts: directional error and bias; with true tracks also each single event."""

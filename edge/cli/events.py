@@ -14,6 +14,7 @@ from typing import Annotated, TextIO
 import typer
 from rich.console import Console
 
+from edge.cli.commands import Commands
 from edge.cli.events_output import (
     CSV_HEADING,
     audit_dict,
@@ -28,6 +29,7 @@ from edge.events.journal import Choice, Journal, Row
 from edge.events.salvage import salvaged
 
 app = typer.Typer(
+    cls=Commands,
     epilog="Example: edge events audit journal.db",
     help="The journal: what was counted, what was delivered, and whether it adds up.",
     no_args_is_help=True,
@@ -35,7 +37,9 @@ app = typer.Typer(
 
 _POLL_S = 0.5
 
-JournalArgument = Annotated[Path, typer.Argument(metavar="JOURNAL", help="File of the journal.")]
+JournalArgument = Annotated[
+    Path, typer.Argument(metavar="JOURNAL", help="File of the journal, such as journal.db.")
+]
 SourceOption = Annotated[
     str | None, typer.Option("--source", metavar="NAME", help="Events of this camera only.")
 ]
@@ -52,7 +56,10 @@ FromOption = Annotated[
 ]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Before this UTC time.")]
 AfterOption = Annotated[
-    int, typer.Option("--after", metavar="POSITION", min=0, help="After this position.")
+    int,
+    typer.Option(
+        "--after", metavar="POSITION", min=0, help="Events after this position in the journal."
+    ),
 ]
 
 
@@ -62,11 +69,15 @@ AfterOption = Annotated[
 )
 def tail(  # noqa: PLR0913
     journal: JournalArgument,
-    count: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many.")] = 20,
+    count: Annotated[
+        int, typer.Option("-n", "--lines", metavar="N", min=0, help="How many events.")
+    ] = 20,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new ones until Ctrl-C.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The events themselves.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the events themselves, as JSON Lines.")
+    ] = False,
     source: SourceOption = None,
     types: TypeOption = None,
     rule: RuleOption = None,
@@ -93,10 +104,11 @@ def tail(  # noqa: PLR0913
 def export(  # noqa: PLR0913
     journal: JournalArgument,
     as_csv: Annotated[
-        bool, typer.Option("--csv/--jsonl", help="A table, or the events as JSON Lines.")
+        bool, typer.Option("--csv/--jsonl", help="A table as CSV, or the events as JSON Lines.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: standard output.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Where to; default: standard output."),
     ] = None,
     source: SourceOption = None,
     types: TypeOption = None,
@@ -175,7 +187,7 @@ def replay(  # noqa: PLR0913
 @app.command("totals", epilog="Example: edge events totals journal.db --json")
 def totals(
     journal: JournalArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
 ) -> None:
     """Show the present totals by source, rule and class, and since when they count."""
     with Journal.reading(journal) as opened:
@@ -189,7 +201,7 @@ def totals(
 @app.command("audit", epilog="Example: edge events audit journal.db && echo all is well")
 def audit(
     journal: JournalArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
 ) -> None:
     """Check that all totals are the sums of their events; list gaps, losses and dead letters.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 from edge.cli.options import camera_name
 from edge.config import written_out
 from edge.errors import ConfigError, SinkError
+from edge.sources import is_live
 
 EXAMPLE = "Example: edge init shop.yaml"
 SOURCE, CLASSES, RECEIVER = "video.mp4", "person", "file"
@@ -47,33 +49,48 @@ def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The config to write.")] = Path(
         "edgecount.yaml"
     ),
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    given_source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            metavar="SOURCE",
+            help="The camera or video, instead of the first question: as for edge run.",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help=f"Ask nothing: {SOURCE} unless --source says another, {CLASSES}, {RECEIVER}.",
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file if it is there.")
     ] = False,
 ) -> None:
     """Write a commented config to begin with, after three questions.
 
-    Nothing is written before all are answered. What to do next is said at the end.
+    Asks for the camera or video, what to count, and where events go. Nothing is written before all
+    are answered. What to do next is said at the end.
     """
     if file.exists() and not force:
         raise ConfigError(f"{file}: expected a new file, got one; --force replaces it")
     if not file.parent.is_dir():
         raise ConfigError(f"{file}: expected a folder that exists, got {file.parent}")
-    source, classes, receiver = SOURCE, [CLASSES], RECEIVER
+    if given_source is not None and (trouble := _source_trouble(given_source)):
+        raise ConfigError(f"--source: {trouble}")
+    source, classes, receiver = given_source or SOURCE, [CLASSES], RECEIVER
     if not yes:
-        source, classes, receiver = _asked_source(), _asked_classes(), _asked_receiver()
+        source, classes, receiver = _answers(given_source)
     text = starter(source, classes, receiver)
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SinkError(f"{file}: expected to write a config, got {error.strerror}") from error
     typer.echo(f"wrote {file}; next:")
-    typer.echo(f"  edge draw --config {file}    lines and zones, in the browser")
-    typer.echo(f"  edge doctor {file}           whether this machine has what it needs")
-    typer.echo(f"  edge run --config {file}     count")
-    if names := secrets_of(text):
-        typer.echo(f"set in the environment first: {', '.join(names)}")
+    for step in _next_steps(file, text, source):
+        typer.echo(f"  {step}")
 
 
 def starter(source: str, classes: list[str], receiver: str) -> str:
@@ -131,15 +148,45 @@ def secrets_of(text: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"\$\{(\w+)\}", "\n".join(lines))))
 
 
+def _next_steps(file: Path, text: str, source: str) -> Iterator[str]:
+    if not is_live(source) and not Path(source).exists():
+        line = 1 + [line.strip().startswith("source:") for line in text.splitlines()].index(True)
+        place = "" if Path(source).is_absolute() else " here"
+        yield f"put your camera or video into line {line}: there is no {source}{place}"
+    if names := secrets_of(text):
+        yield f"set in the environment: {', '.join(names)}"
+    yield f"edge draw --config {file}    lines and zones, in the browser"
+    yield f"edge doctor {file}           whether this machine has what it needs"
+    yield f"edge run --config {file}     count"
+
+
+def _answers(source: str | None) -> tuple[str, list[str], str]:
+    try:
+        return source or _asked_source(), _asked_classes(), _asked_receiver()
+    except typer.Abort as error:
+        typer.echo()  # after the question
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise typer.Exit(130) from error
+        raise ConfigError(
+            "expected answers to three questions, got the end of the input; --yes asks nothing"
+        ) from error
+
+
 def _asked_source() -> str:
     while True:
         source: str = typer.prompt(
             "Camera or video (rtsp://USER:${CAMERA_PASSWORD}@ADDRESS/PATH, file, number)", SOURCE
         ).strip()
-        if trouble := written_out(source):
-            typer.echo(f"{trouble}: write ${{CAMERA_PASSWORD}} in its place", err=True)
-        elif source:
+        if trouble := _source_trouble(source):
+            typer.echo(trouble, err=True)
+        else:
             return source
+
+
+def _source_trouble(source: str) -> str | None:
+    if trouble := written_out(source):
+        return f"{trouble}: write ${{CAMERA_PASSWORD}} in its place"
+    return None if source.strip() else "expected a camera or video, got nothing"
 
 
 def _asked_classes() -> list[str]:

@@ -31,11 +31,15 @@ EXAMPLE = "Example: edge inspect street.mp4 --at 12.5 --out evidence"
 
 
 def inspect(  # noqa: PLR0913
-    source: Annotated[str, typer.Argument(help="Picture, video, or folder of pictures.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Picture, video, or folder of pictures.")
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")],
     at: Annotated[
         float | None,
-        typer.Option(min=0, metavar="SECONDS", help="The frame at or after this time of a video."),
+        typer.Option(
+            min=0, metavar="SECONDS", help="Which frame of a video: the first from here on."
+        ),
     ] = None,
     truth: Annotated[
         Path | None,
@@ -46,13 +50,16 @@ def inspect(  # noqa: PLR0913
     provider: ProviderOption = None,
     threads: ThreadsOption = None,
     min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="Instances with less are left out.")
+        float,
+        typer.Option(
+            metavar="SCORE", min=0, max=1, help="Leave out what the model is less sure of."
+        ),
     ] = 0.3,
     pixels: Annotated[
-        bool, typer.Option("--pixels", help="Masks in the JSON, as COCO RLE.")
+        bool, typer.Option("--pixels", help="Write masks into the JSON too, as COCO RLE.")
     ] = False,
     json_to: Annotated[
-        str, typer.Option("--json", metavar="[-]", help="The facts on standard output too.")
+        str, typer.Option("--json", metavar="[-]", help="Print the facts as JSON too.")
     ] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables.")] = False,
 ) -> None:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from edge.cli.commands import Commands
 from edge.cli.models_add import ADD_EXAMPLE, add
 from edge.cli.options import ClassNamesOption, FamilyOption
 from edge.errors import ModelError
@@ -21,6 +22,7 @@ from edge.segment.coco import COCO_80, COCO_91
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 
 app = typer.Typer(
+    cls=Commands,
     help="The model catalogue, and what an ONNX file says.",
     epilog=ADD_EXAMPLE,
     no_args_is_help=True,
@@ -53,7 +55,10 @@ def list_models(json_output: JsonOption = False) -> None:
 
 @app.command("show", epilog="Example: edge models show best.onnx")
 def show(
-    model: Annotated[str | None, typer.Argument(help="Name or path; default: the default.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="Name or ONNX file; default: the default model."),
+    ] = None,
     family: FamilyOption = None,
     class_names: ClassNamesOption = None,
     json_output: JsonOption = False,
@@ -82,7 +87,7 @@ def show(
 @app.command("verify", epilog="Example: edge models verify person-vehicle-seg-nano")
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="Default: all models.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Which models; default: all.")
     ] = None,
     json_output: JsonOption = False,
 ) -> None:

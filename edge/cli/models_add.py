@@ -27,12 +27,16 @@ def add(  # noqa: PLR0913
     source: Annotated[
         str, typer.Argument(metavar="FILE|URL|NAME", help="ONNX file, address, or catalogue name.")
     ],
-    name: Annotated[str | None, typer.Option(help="Name to give it, for --model.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call it, for --model.")
+    ] = None,
     family: FamilyOption = None,
     class_names: ClassNamesOption = None,
-    licence: Annotated[str | None, typer.Option(help="Its licence, such as Apache-2.0.")] = None,
+    licence: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its licence, such as Apache-2.0.")
+    ] = None,
     sha256: Annotated[
-        str | None, typer.Option(metavar="HEX", help="Hash that the file must have.")
+        str | None, typer.Option(metavar="HEX", help="SHA-256 that the file must have.")
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Take the place of a model of this name.")

@@ -15,15 +15,21 @@ from edge.errors import ConfigError
 LineOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--line", metavar="NAME=x1,y1,x2,y2[,x3,y3,...]", help="Counting line, 0..1 of the frame."
+        "--line",
+        metavar="NAME=x1,y1,x2,y2[,x3,y3,...]",
+        help="Counting line through these points, 0..1 of the frame from its top left; repeatable.",
     ),
 ]
 ZoneOption = Annotated[
     list[str] | None,
-    typer.Option("--zone", metavar="NAME=x1,y1,x2,y2,x3,y3,...", help="Zone, 0..1 of the frame."),
+    typer.Option(
+        "--zone",
+        metavar="NAME=x1,y1,x2,y2,x3,y3,...",
+        help="Zone with these corners, 0..1 of the frame; repeatable.",
+    ),
 ]
 ClassesOption = Annotated[
-    str | None, typer.Option(metavar="person,car", help="Count only these classes.")
+    str | None, typer.Option(metavar="person,car", help="Count these classes only; default: all.")
 ]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="YAML config; options override it.")
@@ -38,21 +44,35 @@ SnapshotOption = Annotated[
     ),
 ]
 ModelOption = Annotated[
-    str | None, typer.Option(metavar="NAME|PATH", help="Model of the catalogue, or ONNX file.")
+    str | None,
+    typer.Option(metavar="NAME|PATH", help="Model of `edge models list`, or an ONNX file."),
 ]
 FamilyOption = Annotated[
-    str | None, typer.Option(metavar="FAMILY", help="How it is to be read, if not as it seems.")
+    str | None,
+    typer.Option(
+        metavar="FAMILY",
+        help="How the model's outputs are read, such as yolo; default: as they look.",
+    ),
 ]
 ClassNamesOption = Annotated[
     Path | None,
-    typer.Option("--class-names", metavar="FILE", help="Its class names, one a line, in order."),
+    typer.Option(
+        "--class-names", metavar="FILE", help="Names of the model's classes, one a line, in order."
+    ),
 ]
 ProviderOption = Annotated[
-    str | None, typer.Option(metavar="auto|tensorrt|cuda|openvino|cpu", help="Where it runs.")
+    str | None,
+    typer.Option(
+        metavar="auto|tensorrt|cuda|openvino|cpu",
+        help="What the model runs on; auto: the first of these that works here.",
+    ),
 ]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads of the model.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="CPU threads of the model.")
+]
 InputSizeOption = Annotated[
-    int | None, typer.Option(min=32, help="Longest side of the model's input, pixels.")
+    int | None,
+    typer.Option(metavar="PIXELS", min=32, help="Longest side of the model's input."),
 ]
 
 
@@ -111,6 +131,23 @@ def given(
         config, secrets.found = located.config, set(located.secrets)
     config = _replaced(config, sources, (lines, zones, classes), snapshot_every_s, secrets)
     return config, frozenset(secrets.found)
+
+
+def web_token(text: str | None, has_page: bool) -> tuple[str | None, frozenset[str]]:
+    """The token of the page that a command line names, and what its variables held.
+
+    Raises:
+        ConfigError: It is written out, a variable cannot be had, or there is no page.
+    """
+    if text is None:
+        return None, frozenset()
+    if not has_page:
+        raise ConfigError("--web-token: expected --web HOST:PORT or web.listen, got neither")
+    for _, trouble in secret_problems({"web": {"token": text}}):
+        told = trouble.partition(": ")[2].replace("the password", "the token")
+        raise ConfigError(f"--web-token: {told}")
+    secrets = Secrets()
+    return secrets.text(text), frozenset(secrets.found)
 
 
 def _replaced(

@@ -81,7 +81,8 @@ class LivePage:
         self._metrics: Metrics | None = None
         self.address = ""
         self._board = Board()
-        self._pictures = Pictures(Painter(told.rules, self._board, names, hidden).jpeg)
+        self._painter = Painter(told.rules, self._board, names, hidden)
+        self._pictures = Pictures(self._painter.jpeg)
         self._recents: dict[str, Recent] = {}
         evidence = None if folder is None else folder.picture
         editor = None
@@ -146,6 +147,7 @@ class LivePage:
             self._metrics.forget(camera)
         self._board.forget(camera)
         self._pictures.forget(camera)
+        self._painter.forget(camera)
         self._recents.pop(camera, None)
 
     def note_media_s(self, camera: str, media_s: float) -> None:

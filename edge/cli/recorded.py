@@ -36,7 +36,7 @@ from edge.sinks.rotating import RotatingFile
 from edge.sinks.stdout import StandardOutput
 from edge.sinks.tracks import TracksFormat, TracksSink
 from edge.sinks.video import VideoSink
-from edge.sources import open_source
+from edge.sources import check_recorded, open_source
 
 if TYPE_CHECKING:
     from edge.cli.editing import Editable
@@ -132,7 +132,14 @@ def run_recorded(
     secrets: Collection[str] = (),
     edits: Editable | None = None,
 ) -> bool:
-    """Count in recordings, one after the other; whether that was interrupted."""
+    """Count in recordings, one after the other; whether that was interrupted.
+
+    Raises:
+        SourceError: One of them is not there, before anything is opened or written; or cannot be
+            counted when its turn has come.
+    """
+    for recording in config.cameras.values():
+        check_recorded(recording.source)
     stop = stop_on_signal()
     with ExitStack() as finish:
         ledger: Ledger | None = None

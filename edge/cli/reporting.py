@@ -40,18 +40,19 @@ def report(  # noqa: PLR0913
     events: Annotated[
         list[Path],
         typer.Argument(
-            metavar="EVENTS|JOURNAL...", help="Events as JSON Lines, also .gz, or a journal."
+            metavar="EVENTS|JOURNAL", help="Events as JSON Lines, also .gz, or a journal."
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE.html", help="The report.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE.html", help="The page.")
     ] = None,
     png: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Each chart and heatmap as a picture.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for each chart and heatmap as a picture."),
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Counts by interval, rule, direction and class."),
+        typer.Option(metavar="FILE", help="Counts by interval, rule, direction and class as CSV."),
     ] = None,
     parquet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The same as Parquet; needs pyarrow.")
@@ -64,7 +65,9 @@ def report(  # noqa: PLR0913
     ] = None,
     timezone_: Annotated[
         str,
-        typer.Option("--timezone", metavar="NAME", help="Whose clocks count, as Europe/Berlin."),
+        typer.Option(
+            "--timezone", metavar="NAME", help="Local time of the report, such as Europe/Berlin."
+        ),
     ] = "UTC",
     from_: Annotated[
         str | None,
@@ -77,11 +80,13 @@ def report(  # noqa: PLR0913
     ] = None,
     tracks: Annotated[
         list[str] | None,
-        typer.Option(metavar="[SOURCE=]FILE", help="Tracks: a finer heatmap; repeatable."),
+        typer.Option(
+            metavar="[SOURCE=]FILE", help="Tracks (--save-tracks), for a finer heatmap; repeatable."
+        ),
     ] = None,
     detections: Annotated[
         list[str] | None,
-        typer.Option(metavar="[SOURCE=]FILE", help="Detections, for the same."),
+        typer.Option(metavar="[SOURCE=]FILE", help="Detections (--save-detections), for the same."),
     ] = None,
     background: Annotated[
         list[str] | None,
@@ -91,7 +96,8 @@ def report(  # noqa: PLR0913
 ) -> None:
     """Show what was counted: a page for people, a table for programs.
 
-    The page is one file that needs no network. A damaged last line is left out, and said.
+    Give at least one of --out, --png, --csv and --parquet. The page is one file that needs no
+    network. A damaged last line is left out, and said.
     """
     if out is None and png is None and csv is None and parquet is None:
         raise ConfigError(
@@ -261,7 +267,8 @@ def _say(summary: Summary, written: Sequence[str], console: Console) -> None:
     for source in summary.sources:
         for rule in source.rules:
             if rule.is_current:
-                counts = f"in {rule.count_in} out {rule.count_out} net {rule.net}"
+                ins, outs = rule.words
+                counts = f"{ins} {rule.count_in} {outs} {rule.count_out} net {rule.net}"
                 text = f"{source.label} {rule.title}: {counts}"
                 console.print(text, highlight=False, markup=False, soft_wrap=True)
     if not summary.events:

@@ -26,6 +26,7 @@ from edge.cli.options import (
     ThreadsOption,
     ZoneOption,
     given,
+    web_token,
     with_moving_cameras,
 )
 from edge.cli.recorded import Results, direct_sink, run_recorded, session_outputs
@@ -47,7 +48,7 @@ def run(  # noqa: PLR0913
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Video files, image folders, rtsp:// addresses, camera numbers, gst: pipelines.",
         ),
     ] = None,
@@ -60,7 +61,7 @@ def run(  # noqa: PLR0913
     class_names: ClassNamesOption = None,
     provider: ProviderOption = None,
     strict_provider: Annotated[
-        bool, typer.Option("--strict-provider", help="Refuse to fall back to another provider.")
+        bool, typer.Option("--strict-provider", help="Stop rather than run on another provider.")
     ] = False,
     threads: ThreadsOption = None,
     input_size: InputSizeOption = None,
@@ -94,15 +95,24 @@ def run(  # noqa: PLR0913
             help="Live page, health and metrics, such as 127.0.0.1:8080; overrides web.listen.",
         ),
     ] = None,
+    web_token_name: Annotated[
+        str | None,
+        typer.Option(
+            "--web-token",
+            metavar="'${NAME}'",
+            help="What the page asks for, from the environment variable NAME; "
+            "needed where others can reach --web. Overrides web.token.",
+        ),
+    ] = None,
     save_video: Annotated[
         Path | None, typer.Option(metavar="FILE.mp4", help="Annotated video.")
     ] = None,
     save_detections: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.jsonl[.gz]", help="Instances, for `edge track` to replay."),
+        typer.Option(metavar="FILE.jsonl[.gz]", help="All that the model saw, for `edge track`."),
     ] = None,
     save_tracks: Annotated[
-        Path | None, typer.Option(metavar="FILE.txt", help="Tracks, from their first sighting on.")
+        Path | None, typer.Option(metavar="FILE.txt", help="Where each track was in each frame.")
     ] = None,
     track_format: Annotated[
         str | None,
@@ -122,9 +132,12 @@ def run(  # noqa: PLR0913
         ),
     ] = False,
     max_frames: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many frames of each source.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Stop after so many frames of each source."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, no table of results.")
+    ] = False,
 ) -> None:
     """Count people and vehicles that cross lines or stay in zones.
 
@@ -146,9 +159,12 @@ def run(  # noqa: PLR0913
     def load() -> tuple[Config, frozenset[str]]:
         config, secrets = given(config_file, sources or [], line, zone, classes, snapshot_every)
         config = with_model(config, {k: v for k, v in changes.items() if v is not None})
-        config = config if web is None else with_listen(config, web)
+        listen = config.web.listen if web is None else web
+        token, held = web_token(web_token_name, listen is not None)
+        if listen is not None:
+            config = with_listen(config, listen, token)
         config = config.model_copy(update={"blur_people": config.blur_people or blur_people})
-        return with_moving_cameras(config) if camera_motion else config, secrets
+        return with_moving_cameras(config) if camera_motion else config, secrets | held
 
     config, secrets = load()
     known = set(secrets)

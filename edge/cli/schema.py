@@ -20,8 +20,10 @@ class SchemaKind(str, Enum):
 
 
 def schema(
-    kind: Annotated[SchemaKind, typer.Argument(help="Of the events, or of the config file.")],
+    kind: Annotated[
+        SchemaKind, typer.Argument(metavar="KIND", help="Of the events, or of the config file.")
+    ],
 ) -> None:
-    """Print a JSON Schema (draft 2020-12) on standard output."""
+    """Print the JSON Schema (draft 2020-12) of events or config files, for other programs."""
     found = json_schema() if kind is SchemaKind.EVENTS else Config.model_json_schema()
     typer.echo(json.dumps(found, indent=2))

@@ -37,7 +37,7 @@ EXAMPLE = "Example: edge track street.jsonl.gz --line gate=0.5,0,0.5,1 --events 
 
 def track(  # noqa: PLR0913
     detections: Annotated[
-        list[Path], typer.Argument(metavar="DETECTIONS.jsonl[.gz]...", help="Recorded instances.")
+        list[Path], typer.Argument(metavar="DETECTIONS", help="Files of --save-detections.")
     ],
     out: Annotated[
         Path | None,
@@ -67,10 +67,12 @@ def track(  # noqa: PLR0913
     zone: ZoneOption = None,
     classes: ClassesOption = None,
     events: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Events as JSON Lines.")
+        str | None, typer.Option(metavar="FILE|-", help="Events as JSON Lines; -: standard output.")
     ] = None,
     snapshot_every: SnapshotOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, no table of results.")
+    ] = False,
 ) -> None:
     """Replay detections that `edge run --save-detections` recorded: same input, same events."""
     form = format_of(out) if track_format is None else tracks_format("--format", track_format)

@@ -169,7 +169,8 @@ class Web(Section):
         if self.listen is not None and self.token is None and not is_loopback(self.host):
             raise problem(
                 f"expected 'token' for an address that others can reach, got none with "
-                f"{self.listen}",
+                f"{self.listen}; write token: ${{NAME}} below web: in the config, or give "
+                "--web-token '${NAME}' to edge run, with NAME in the environment",
                 "listen",
             )
         return self

@@ -38,7 +38,10 @@ _EXPECTED = {
 }
 
 _SECRET = {"password", "secret", "token", "url", "headers"}
-_PATTERNS = {URL: "an address with http:// or https://", LISTEN: "ADDRESS:PORT"}
+_PATTERNS = {
+    URL: "an address with http:// or https://",
+    LISTEN: "ADDRESS:PORT, such as 127.0.0.1:8080",
+}
 
 
 def problems_of(error: ValidationError, root: type[Section] = Config) -> list[tuple[Key, str]]:

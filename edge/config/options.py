@@ -94,8 +94,13 @@ def with_model(config: Config, changes: Mapping[str, object]) -> Config:
     return config.model_copy(update={"model": model})
 
 
-def with_listen(config: Config, listen: str) -> Config:
+def with_listen(config: Config, listen: str, token: str | None = None) -> Config:
     """The config with the address of the page replaced, and checked.
+
+    Args:
+        config: The config.
+        listen: As `web.listen`.
+        token: As `web.token`; None: that of the config.
 
     Raises:
         ConfigError: It is no address, or others can reach it and the config has no token.
@@ -105,10 +110,11 @@ def with_listen(config: Config, listen: str) -> Config:
         8080
     """
     try:
-        web = Web.model_validate(config.web.model_dump() | {"listen": listen})
+        given = {"listen": listen, "token": config.web.token if token is None else token}
+        web = Web.model_validate(config.web.model_dump() | given)
     except ValidationError as error:
         _, text = problems_of(error, Web)[0]
-        raise ConfigError(f"--web: {text}") from error
+        raise ConfigError(f"--web: {text.removeprefix('listen: ')}") from error
     return config.model_copy(update={"web": web})
 
 

@@ -65,7 +65,7 @@ def require_pycocotools(part: str) -> Any:
     except ImportError as error:
         raise EdgeError(
             f"pycocotools: expected to be installed, got {error}; "
-            "install it with: pip install 'edgecount[eval]'"
+            "install it: `scripts/install eval`, or pip install pycocotools"
         ) from error
 
 

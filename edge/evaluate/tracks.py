@@ -200,7 +200,7 @@ def _metrics() -> Any:
     except ImportError as error:
         raise EdgeError(
             f"trackeval: expected to be installed, got {error}; "
-            "install it with: pip install 'edgecount[eval]'"
+            "install it: `scripts/install eval`, or pip install trackeval"
         ) from error
     return trackeval.metrics
 

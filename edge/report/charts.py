@@ -23,7 +23,7 @@ def passages(source: Source, rule: Rule) -> Drawing:
         [sum(rule.in_interval(s, way) for s in g) for g in groups] for way in ("in", "out")
     )
     most_in, most_out = _nice(max(ins, default=0)), _nice(max(outs, default=0))
-    names = (rule.in_name or "in", rule.out_name or "out")
+    names = rule.ways
     drawing = _drawing(
         f"{rule.title}: {'entries and exits' if rule.kind == 'zone' else 'passages'} per "
         f"{interval_text(source.calendar.interval_s).removeprefix('1 ')}",

@@ -99,12 +99,14 @@ def _warnings(source: Source) -> Iterator[str]:
         if rule.missing != (0, 0):
             yield (
                 f"{name}, {rule.title}: events are missing here. The counter counted "
-                f"{rule.missing[0]:+} in and {rule.missing[1]:+} out besides what they say."
+                f"{rule.missing[0]:+} {rule.words[0]} and {rule.missing[1]:+} {rule.words[1]} "
+                "besides what they say."
             )
         if rule.is_current and rule.stated and rule.carried != (0, 0):
             yield (
                 f"{name}, {rule.title}: the counter began before these events, and shows "
-                f"{rule.stated[0]:,} in, {rule.stated[1]:,} out{_since(rule)}."
+                f"{rule.stated[0]:,} {rule.words[0]}, {rule.stated[1]:,} {rule.words[1]}"
+                f"{_since(rule)}."
             )
         if rule.restarts:
             yield (
@@ -134,10 +136,9 @@ def _cards(summary: Summary) -> Iterator[str]:
 
 def _card(source: Source, rule: Rule) -> str:
     zone = next((z for z in source.zones if z.id == rule.id), None)
-    words = ("in", "out") if rule.kind == "line" else ("entered", "left")
     numbers = [
-        ("in", rule.in_name or words[0], f"{rule.count_in:,}"),
-        ("out", rule.out_name or words[1], f"{rule.count_out:,}"),
+        ("in", rule.ways[0], f"{rule.count_in:,}"),
+        ("out", rule.ways[1], f"{rule.count_out:,}"),
     ]
     if rule.kind == "line":
         numbers.append(("net", "net", signed(rule.net)))

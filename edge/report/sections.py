@@ -66,7 +66,7 @@ def _figure(drawing: Drawing, numbers: Iterator[int]) -> str:
 
 
 def _interval_table(source: Source, rules: Sequence[Rule]) -> Iterator[str]:
-    headings = ["from", *(f"{r.title} {way}" for r in rules for way in ("in", "out")), "seen"]
+    headings = ["from", *(f"{r.title} {way}" for r in rules for way in r.words), "seen"]
     rows: list[list[Cell]] = []
     for start in source.starts[:_MOST_ROWS]:
         counts = [rule.in_interval(start, way) for rule in rules for way in ("in", "out")]
@@ -83,7 +83,7 @@ def _totals(source: Source) -> Iterator[str]:
     for rule in source.rules:
         head = _title(rule)
         if rule.in_name or rule.out_name:
-            head += f" (in: {rule.in_name or 'in'}, out: {rule.out_name or 'out'})"
+            head += f" (in: {rule.ways[0]}, out: {rule.ways[1]})"
         names = [name or "unknown" for name in rule.classes]
         if len(names) != 1:
             rows.append([head, "all", rule.count_in, rule.count_out, signed(rule.net)])
@@ -93,7 +93,8 @@ def _totals(source: Source) -> Iterator[str]:
             rows.append([head, shown, ins, outs, signed(ins - outs)])
             head = ""
     yield "<h3>Totals by class</h3>"
-    heads = ["rule", "class", "in", "out", "net"]
+    kinds = dict.fromkeys(rule.words for rule in sorted(source.rules, key=lambda r: r.kind))
+    heads = ["rule", "class", *(" / ".join(way) for way in zip(*kinds, strict=True)), "net"]
     yield _table("Passages of lines, entries and exits of zones", heads, rows, 2)
 
 

@@ -69,6 +69,16 @@ class Rule:
         return self.name or self.id
 
     @property
+    def words(self) -> tuple[str, str]:
+        """What in and out are called of this kind of rule."""
+        return ("in", "out") if self.kind == "line" else ("entered", "left")
+
+    @property
+    def ways(self) -> tuple[str, str]:
+        """What in and out are called of this rule: its own names, else the words of its kind."""
+        return self.in_name or self.words[0], self.out_name or self.words[1]
+
+    @property
     def count_in(self) -> int:
         """Passages in, or entries."""
         return sum(n for (way, _), n in self.counts.items() if way == "in")
@@ -188,7 +198,7 @@ class Source:
             return f"{place[0]} {place[1]}"
         if rule.kind == "zone":
             return f"{rule.title} (zone)"
-        return f"{rule.title}: {(rule.in_name if place[1] == 'in' else rule.out_name) or place[1]}"
+        return f"{rule.title}: {rule.ways[place[1] == 'out']}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,5 +140,5 @@ def require_pyarrow(path: Path) -> tuple[Any, Any]:
     except ImportError as error:
         raise SinkError(
             f"{path}: expected pyarrow for Parquet, got no such package "
-            "(pip install 'edgecount[parquet]', or write --csv)"
+            "(`scripts/install parquet` or pip install pyarrow; or write --csv)"
         ) from error

@@ -14,7 +14,7 @@ from edge.errors import SourceError
 from edge.sources.address import is_live, kind_of, masked
 from edge.sources.faults import Faults
 from edge.sources.feed import PacedFeed, RecordedFeed
-from edge.sources.file import VideoFile
+from edge.sources.file import VideoFile, check_file
 from edge.sources.folder import ImageFolder
 from edge.sources.gstreamer import check_gstreamer
 from edge.sources.live import LiveSource
@@ -30,6 +30,7 @@ __all__ = [
     "RecordedFeed",
     "VideoFile",
     "check_live",
+    "check_recorded",
     "is_live",
     "masked",
     "open_live",
@@ -46,6 +47,14 @@ def open_source(text: str, reads_ahead: bool = True) -> VideoFile | ImageFolder:
 
     Raises:
         SourceError: It does not exist, cannot be read, or is a live camera.
+
+    Example:
+        >>> with open_source("tests/data/people.mp4") as video:
+        ...     frames = [frame for frame, _ in zip(video, range(3))]
+        >>> video.width, video.height, video.fps
+        (768, 576, 10.0)
+        >>> [frame.stamp.media_s for frame in frames], frames[0].image.shape
+        ([0.0, 0.1, 0.2], (576, 768, 3))
     """
     path = Path(text)
     if path.is_dir():
@@ -56,6 +65,16 @@ def open_source(text: str, reads_ahead: bool = True) -> VideoFile | ImageFolder:
             f"count it with `edge run`"
         )
     return VideoFile(path, reads_ahead=reads_ahead)
+
+
+def check_recorded(text: str) -> None:
+    """Refuse a recording that is not there, or cannot be read, without decoding anything.
+
+    Raises:
+        SourceError: No such file, or an empty one.
+    """
+    if not Path(text).is_dir():
+        check_file(Path(text))
 
 
 def check_live(text: str) -> None:

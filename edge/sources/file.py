@@ -217,7 +217,7 @@ def content_key(path: Path) -> str:
 
 
 def _opened(path: Path) -> tuple[InputContainer, VideoStream]:
-    _check_file(path)
+    check_file(path)
     try:
         container = av.open(
             os.path.abspath(path),  # a relative name with a colon would be taken for a URL
@@ -245,13 +245,18 @@ def _opened(path: Path) -> tuple[InputContainer, VideoStream]:
     raise SourceError(f"{path}: expected a video file, got {got}")
 
 
-def _check_file(path: Path) -> None:
-    """Raise SourceError unless `path` is a file with something in it that we may read."""
+def check_file(path: Path) -> None:
+    """Refuse what is no file with something in it that we may read.
+
+    Raises:
+        SourceError: It is none; a relative path is told with the folder it was looked for in.
+    """
     try:
         if path.is_dir():
             got = "a folder"
         elif not path.exists():
-            got = "no such file"
+            place = "" if path.is_absolute() else f" in {path.absolute().parent}"
+            got = f"no such file{place}"
         elif not path.is_file():
             got = "a device or pipe"
         else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -70,7 +71,8 @@ class Guard:
             await send(message)
 
         answer: ASGIApp = self._refusal(Request(scope)) or self._inner
-        await answer(scope, receive, sent)
+        with suppress(ClientDisconnect):  # in the midst of a request: nobody is left to answer
+            await answer(scope, receive, sent)
 
     def _refusal(self, request: Request) -> Response | None:
         path = request.scope["path"]

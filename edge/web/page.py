@@ -96,10 +96,10 @@ class Page:
             Route("/api/session", self._session),
             Route("/api/stream", self._stream),
             Route("/api/chart", self._chart),
-            Route("/live/{camera}.jpg", self._still),
             Route("/live/{camera}", self._live),
-            Route("/live/{camera}/plain.jpg", self._still),
+            Route("/live/{camera}/still.jpg", self._still),
             Route("/live/{camera}/plain", self._live),
+            Route("/live/{camera}/plain.jpg", self._still),
             Route("/evidence/{day}/{name}", self._picture),
             Route(LOGIN, self._login_form, methods=["GET"]),
             Route(LOGIN, self._login, methods=["POST"]),
@@ -221,20 +221,20 @@ class Page:
     async def _login(self, request: Request) -> Response:
         if not self._sessions.has_token:
             return RedirectResponse("/", 303)
-        if self._logins >= _MOST_LOGINS:
-            return _busy("logins")
-        self._logins += 1
-        try:
-            return await self._logged_in(request)
-        finally:
-            self._logins -= 1
-
-    async def _logged_in(self, request: Request) -> Response:
         body = b""
         async for part in request.stream():
             body += part
             if len(body) > _MOST_FORM_BYTES:
                 return _refused(413, "expected a token")
+        if self._logins >= _MOST_LOGINS:  # of those that are all there: slow ones take no place
+            return _busy("logins")
+        self._logins += 1
+        try:
+            return await self._logged_in(request, body)
+        finally:
+            self._logins -= 1
+
+    async def _logged_in(self, request: Request, body: bytes) -> Response:
         try:
             fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4)
         except ValueError:
@@ -252,6 +252,7 @@ class Page:
         return answer
 
     async def _logout(self, request: Request) -> Response:
+        self._sessions.end(request.cookies.get(self._cookie, ""))
         answer = Response(None, 204)
         answer.delete_cookie(self._cookie, httponly=True, samesite="strict")
         return answer

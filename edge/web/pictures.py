@@ -90,16 +90,17 @@ class Pictures:
         return sum(slot.viewers for slot in list(self._slots.values()))
 
     def forget(self, camera: str) -> None:
-        """Forget a camera."""
+        """Forget a camera, and let its viewers go: one of that name may come back as another."""
         for view in (camera, camera + PLAIN):
-            self._slots.pop(view, None)
+            if (slot := self._slots.pop(view, None)) is not None:
+                slot.bell.ring()
 
     async def newest(self, camera: str) -> AsyncGenerator[bytes, None]:
-        """JPEG pictures of a camera from now on, each newer than the one before."""
+        """JPEG pictures of a camera, each newer than the one before, until it is forgotten."""
         slot = self._slots.setdefault(camera, _Slot())
         with self._looking(slot), slot.bell.heard() as rung:
             seen = -1
-            while not self._closed.is_set():
+            while not self._closed.is_set() and self._slots.get(camera) is slot:
                 rung.clear()
                 if slot.jpeg is not None and slot.drawn != seen:
                     seen = slot.drawn

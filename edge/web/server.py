@@ -27,6 +27,7 @@ from edge.web.status import Status, readiness, rounded
 
 STALE_S = 30.0
 _MOST_CONNECTIONS = 64  # descriptors are needed for cameras
+_REQUEST_S = 10.0  # within which a whole request must be there
 _KEEP_ALIVE_S = 5
 _START_S = 10.0
 
@@ -187,12 +188,44 @@ class _Server(uvicorn.Server):
 
 
 class _Bounded(H11Protocol):
-    """Refuses connections above a bound, so that nobody can use up the process's descriptors."""
+    """Bounds connections, and how long one may go without a whole request.
+
+    So nobody can use up the process's descriptors, and who is silent, or sends a request bit by
+    bit, cannot keep others out: above the bound the one that has done so for longest is cut off.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._await_request()
         if len(self.connections) > _MOST_CONNECTIONS:
-            transport.abort()
+            others = [c for c in self.connections if isinstance(c, _Bounded) and c is not self]
+            waiting = (each for each in others if each.is_waiting)
+            oldest = min(waiting, key=lambda each: each.since_s, default=self)
+            self.connections.discard(oldest)  # at once: others may come before it is closed
+            oldest.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self._deadline.cancel()
+        self._await_request()
+        super().on_response_complete()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is the client's turn: a request is not there, or not as a whole."""
+        cycle = self.cycle
+        return cycle is None or cycle.response_complete or cycle.more_body
+
+    def _await_request(self) -> None:
+        self.since_s = self.loop.time()
+        self._deadline = self.loop.call_later(_REQUEST_S, self._late)
+
+    def _late(self) -> None:
+        if self.is_waiting and not self.transport.get_write_buffer_size():  # else it still reads
+            self.transport.abort()
 
 
 def _json(body: dict[str, Any], is_good: bool) -> Response:

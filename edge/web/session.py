@@ -13,17 +13,20 @@ LOGIN_S = 3600  # for which a form may lie open
 
 
 class Sessions:
-    """Makes and checks what browsers hold. Nothing is kept here, so nothing fills up.
+    """Makes and checks what browsers hold. Only sessions that were ended early are kept here.
 
     A session is a time of expiry and a random number, signed with the token: it outlives a restart,
-    and ends when the token is changed. Forms and calls that change something carry a second number
-    that other sites cannot know.
+    and ends when the token is changed. That one was ended early is not known after a restart.
+    Forms and calls that change something carry a second number that other sites cannot know.
 
     Example:
         >>> sessions = Sessions("secret", clock=lambda: 1000.0)
         >>> cookie = sessions.begun()
         >>> sessions.is_valid(cookie), sessions.is_valid(cookie + "0"), sessions.is_valid("")
         (True, False, False)
+        >>> sessions.end(cookie)
+        >>> sessions.is_valid(cookie)
+        False
     """
 
     def __init__(self, token: str | None, clock: Callable[[], float] = time.time) -> None:
@@ -32,6 +35,7 @@ class Sessions:
         self._token = (token or "").encode()
         self._key = self._token or secrets.token_bytes(32)
         self._process_key = secrets.token_bytes(32)
+        self._ended: set[str] = set()  # cookies; they need the token to be made, so they are few
         self._clock = clock
 
     def is_token(self, shown: bytes) -> bool:
@@ -48,7 +52,15 @@ class Sessions:
         body, _, signature = cookie.rpartition(".")
         if not self.has_token or not _is_signed(self._key, "session", body, signature):
             return False
-        return int(body.partition(".")[0]) > self._clock()
+        return self._lasts(cookie) and cookie not in self._ended
+
+    def end(self, cookie: str) -> None:
+        """End a session before its time; what is none changes nothing."""
+        if self.is_valid(cookie):
+            self._ended = {each for each in self._ended if self._lasts(each)} | {cookie}
+
+    def _lasts(self, value: str) -> bool:
+        return int(value.partition(".")[0]) > self._clock()
 
     def csrf(self, cookie: str) -> str:
         """What requests of this session must show if they change something."""
@@ -66,7 +78,7 @@ class Sessions:
     def is_form(self, cookie: str, field: str) -> bool:
         """Whether a form that came back is one of ours, and not too old."""
         is_ours = _is_signed(self._process_key, "form", cookie, field)
-        return is_ours and int(cookie.partition(".")[0]) > self._clock()
+        return is_ours and self._lasts(cookie)
 
 
 def _signed(key: bytes, purpose: str, text: str) -> str:

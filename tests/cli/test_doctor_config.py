@@ -102,7 +102,9 @@ def test_a_config_with_mistakes(doctor):
 def test_a_source_that_is_not_there(doctor, tmp_path):
     found, code = doctor({"gate": {"source": "video.mp4"}, "yard": {"source": str(tmp_path)}})
     assert (code, deciding(found)) == (1, ["camera gate", "camera yard"])
-    assert found["camera gate"].found == "video.mp4: expected a video file, got no such file"
+    assert found["camera gate"].found == (
+        f"video.mp4: expected a video file, got no such file in {Path.cwd()}"
+    )
     assert str(tmp_path) in found["camera gate"].remedy
     assert "got a folder without any" in found["camera yard"].found
 
@@ -161,7 +163,9 @@ def test_secrets_that_are_set(doctor, monkeypatch, tmp_path):
     hook = {"type": "webhook", "url": "http://127.0.0.1:1", "token": f"${{file:{tmp_path}/token}}"}
     found, code = doctor(cameras, sinks={"office": hook})
     assert found["secrets"].found == f"set: DOOR_PASSWORD, file:{tmp_path}/token"
-    assert found["camera odd"].found == "***.mp4: expected a video file, got no such file"
+    assert found["camera odd"].found == (
+        f"***.mp4: expected a video file, got no such file in {Path.cwd()}"
+    )
     assert code == 1
 
 

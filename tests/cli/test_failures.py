@@ -108,22 +108,35 @@ def test_cameras_that_cannot_be_read(edge, square_model, source, code, sentence,
 
 
 def test_an_unreadable_source_keeps_what_was_counted_before_it(count, clip, tmp_path):
-    result = count(clip, tmp_path / "missing.mp4", clip)
+    (tmp_path / "zeros.mp4").write_bytes(bytes(5000))
+    result = count(clip, tmp_path / "zeros.mp4", clip)
     assert result.code == 3
     assert totals(result.out) == (1, 1)
 
 
+def test_a_source_that_is_not_there_is_said_before_anything_is_done(
+    edge, clip, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("edge.build.configured_segmenter", lambda *given: pytest.fail("too late"))
+    result = edge("run", clip, "nope.mp4", "--web", "127.0.0.1:0", "--journal", "journal.db")
+    refused(result, 3, f"nope.mp4: expected a video file, got no such file in {tmp_path}$")
+    assert result.err.count("\n") == 1, "no address of a page"
+    assert not (tmp_path / "journal.db").exists()
+
+
 def test_a_run_that_fails_reports_what_it_counted(count, edge, clip, tmp_path):
     events, report, again = (tmp_path / name for name in ("e.jsonl", "r.html", "again.html"))
-    missing = tmp_path / "missing.mp4"
-    assert count(missing, "--report", report).code == 3
+    broken = tmp_path / "zeros.mp4"
+    broken.write_bytes(bytes(5000))
+    assert count(broken, "--report", report).code == 3
     assert not report.exists()
-    assert count(clip, missing, "--events", events, "--report", report).code == 3
+    assert count(clip, broken, "--events", events, "--report", report).code == 3
     assert edge("report", events, "--out", again, "-q").code == 0
     tables = [re.findall(r"(?s)<table.*?</table>", p.read_text()) for p in (report, again)]
     assert tables[0] == tables[1] != []
     (tmp_path / "folder.html").mkdir()
-    result = count(clip, missing, "--report", tmp_path / "folder.html")
+    result = count(clip, broken, "--report", tmp_path / "folder.html")
     assert result.code == 3  # the error that came first
     assert "warning: report: not written: " in result.err
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from dataclasses import replace
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from broker import free_port
 from journals import live, recording
 from live import wait_for
 
-from edge.cli.page import LivePage, rules_of
+from edge.cli.page import LivePage, RecordedPage, rules_of
 from edge.config import Config
 from edge.events.journal import Journal
 from edge.web.state import Told
@@ -66,7 +67,7 @@ def test_the_events_of_a_recording_are_the_same_with_a_page(
         [camera] = json.loads(got(address, "api/state"))["cameras"]
     assert (camera["name"], camera["kind"]) == ("scene", "recording")
     assert camera["progress"]["total"] == 1200
-    assert got(address, "live/scene.jpg")[:2] == b"\xff\xd8"
+    assert got(address, "live/scene/still.jpg")[:2] == b"\xff\xd8"
     assert json.loads(got(address, "healthz"))["alive"]
     metrics = got(address, "metrics")
     assert b"edgecount_frames_total" in metrics
@@ -114,7 +115,7 @@ def test_at_a_terminal_the_last_totals_stay_until_ctrl_c(scene, square_model, tm
             return camera["state"] == "finished" and totals == (1, 1)
 
         wait_for(finished, 60)
-        assert got(address, "live/scene.jpg")[:2] == b"\xff\xd8"
+        assert got(address, "live/scene/still.jpg")[:2] == b"\xff\xd8"
         assert json.loads(got(address, "healthz"))["alive"]
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
@@ -127,8 +128,13 @@ def test_at_a_terminal_the_last_totals_stay_until_ctrl_c(scene, square_model, tm
 @pytest.mark.parametrize(
     ("listen", "said"),
     [
-        ("0.0.0.0:8080", "--web: .*expected 'token' for an address that others can reach"),
-        ("here", "--web: .*"),
+        (
+            "0.0.0.0:8080",
+            "--web: expected 'token' for an address that others can reach, got none with "
+            r"0\.0\.0\.0:8080; write token: \$\{NAME\} below web: in the config, or give "
+            r"--web-token '\$\{NAME\}' to edge run, with NAME in the environment",
+        ),
+        ("here", "--web: expected ADDRESS:PORT, such as 127.0.0.1:8080, got 'here'"),
         ("127.0.0.1:99999", "expected a port of 0 to 65535"),
     ],
 )
@@ -137,6 +143,50 @@ def test_addresses_that_are_refused(edge, scene, square_model, listen, said):
     assert result.code == 2
     assert re.search(said, result.err)
     assert not [t for t in threading.enumerate() if t.name == "edge-web"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--web-token", "${TOKEN}"], "expected --web HOST:PORT or web.listen, got neither"),
+        (["--web", "0.0.0.0:0", "--web-token", "hunter2"], "expected the token as .* written out"),
+        (["--web", "0.0.0.0:0", "--web-token", "${NONE}"], "environment variable NONE to be set"),
+        (["--web", "127.0.0.1:0", "--web-token", "${EMPTY}"], "expected text that is not empty"),
+    ],
+)
+def test_tokens_that_are_refused(edge, scene, square_model, monkeypatch, options, said):
+    monkeypatch.setenv("TOKEN", "t0ken-of-the-test")
+    monkeypatch.setenv("EMPTY", "")
+    result = edge("run", scene(), "--model", square_model, *options)
+    assert result.code == 2
+    assert re.match(f"edge: --web(-token)?: .*{said}", result.err)
+    assert "hunter2" not in result.err
+
+
+def test_a_token_opens_the_page_to_others_without_a_config(
+    edge, scene, square_model, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TOKEN", "t0ken-of-the-test")
+    asked = []
+
+    class Page(RecordedPage):
+        def serve(self):
+            super().serve()
+            port = int(self.address.rstrip("/").rpartition(":")[2])
+            for shown in ("t0ken-of-the-test", "${TOKEN}"):
+                request = urllib.request.Request(f"http://127.0.0.1:{port}/api/state")
+                request.add_header("Authorization", f"Bearer {shown}")
+                try:
+                    with urllib.request.urlopen(request, timeout=20) as answer:
+                        asked.append(answer.status)
+                except urllib.error.HTTPError as error:
+                    asked.append(error.code)
+
+    monkeypatch.setattr("edge.cli.page.RecordedPage", Page)
+    end = ("--web", "0.0.0.0:0", "--web-token", "${TOKEN}", "--events", tmp_path / "e.jsonl")
+    result = edge("run", scene(), "--model", square_model, "--line", MIDDLE, *end)
+    assert (result.code, asked) == (0, [200, 401])
+    assert "t0ken-of-the-test" not in result.err + result.out
 
 
 def config() -> Config:

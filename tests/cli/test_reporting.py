@@ -24,7 +24,7 @@ SAID = [
     "people left: in 2 out 0 net 2",
     "people middle: in 3 out 2 net 1",
     "people right: in 6 out 5 net 1",
-    "people path: in 9 out 8 net 1",
+    "people path: entered 9 left 8 net 1",
 ]
 
 

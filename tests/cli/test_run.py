@@ -235,6 +235,7 @@ def test_help_says_what_a_command_does(edge, path):
     assert f"Usage: edge {' '.join(path)}".rstrip() in result.out
     said = [line.strip() for line in result.out.splitlines() if line.strip()][1]
     assert len(said.split()) >= 3, result.out
+    assert "bool" not in result.out.lower(), "a flag takes no value"
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

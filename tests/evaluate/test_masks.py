@@ -223,10 +223,10 @@ def test_truth_without_its_fields_is_refused():
 
 def test_missing_packages_are_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pycocotools.cocoeval", None)
-    with pytest.raises(EdgeError, match=r"pip install 'edgecount\[eval\]'"):
+    with pytest.raises(EdgeError, match=r"`scripts/install eval`"):
         quality(SCENE, PERFECT)
     monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
-    with pytest.raises(EdgeError, match=r"pip install 'edgecount\[eval\]'"):
+    with pytest.raises(EdgeError, match=r"`scripts/install eval`"):
         track_quality([])
 
 

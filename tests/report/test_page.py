@@ -98,6 +98,23 @@ def test_the_page_is_the_same_each_time():
     assert page(golden(), "1") == page(golden(), "1")
 
 
+def test_zones_are_told_of_in_their_own_words_everywhere():
+    summary = golden()
+    text = page(summary, "1")
+    for way in ("entered", "left"):
+        assert f"<dt>{way}</dt>" in text
+        assert f">path {way}</th>" in text, "the table of intervals"
+    for word in ("\u2191 entered", "\u2193 left", "in / entered", "out / left"):
+        assert f">{word}<" in text
+    for word in ("path in<", "path out<"):
+        assert word not in text
+    teller = Teller()
+    teller.entered(1.0, 1, "hall")
+    only = page(summed(teller.told), "1")
+    assert "<th scope=col class=n>entered</th><th scope=col class=n>left</th>" in only
+    assert "<th scope=col class=n>in</th>" not in only
+
+
 def test_names_are_escaped():
     teller = Teller(HOSTILE)
     started = teller.started(0.0, HOSTILE)

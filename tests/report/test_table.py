@@ -62,7 +62,7 @@ def test_parquet_asks_for_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     teller = Teller()
     teller.crossed(1.0)
-    with pytest.raises(SinkError, match=r"expected pyarrow .*pip install 'edgecount\[parquet\]'"):
+    with pytest.raises(SinkError, match=r"expected pyarrow .*`scripts/install parquet` or pip"):
         write_parquet(summed(teller.told), tmp_path / "t.parquet")
 
 

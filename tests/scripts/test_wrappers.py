@@ -32,6 +32,11 @@ def copy(tmp_path):
     return scripts / "program"
 
 
+def test_screenshots_of_all_tests_are_kept_where_git_does_not_look():
+    assert "${EDGECOUNT_SCREENSHOTS:-$PWD/out/screenshots}" in (SCRIPTS / "test").read_text()
+    assert "out/" in (SCRIPTS.parent / ".gitignore").read_text().splitlines()
+
+
 def test_all_are_alike_and_may_be_run():
     assert {p.name for p in PROGRAMS} >= {"bench_tracking", "golden", "make_sample", "time_model"}
     assert len({p.read_text() for p in PROGRAMS}) == 1

@@ -314,6 +314,7 @@ def refused(path: Path, got: str) -> None:
 
 def test_missing_folder_and_empty(tmp_path):
     refused(tmp_path / "none.mp4", "no such file")
+    refused(Path("clips/none.mp4"), f"no such file in {Path.cwd() / 'clips'}")
     refused(tmp_path, "a folder")
     refused(Path("/dev/null"), "a device or pipe")
     (tmp_path / "zero.mp4").touch()

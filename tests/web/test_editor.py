@@ -107,7 +107,7 @@ def test_pictures_to_draw_on_are_those_without_rules(serving):
     with serving() as served:
         served.pictures.offer("gate", 1)
         served.pictures.offer("gate" + PLAIN, 1)
-        for path, view in (("gate.jpg", b"gate"), ("gate/plain.jpg", b"gate/plain")):
+        for path, view in (("gate/still.jpg", b"gate"), ("gate/plain.jpg", b"gate/plain")):
             assert served.client.get(f"/live/{path}").content == b"\xff\xd8" + view
         for path in ("none/plain", "none/plain.jpg", "gate/other.jpg", "gate/plain/plain"):
             assert served.client.get(f"/live/{path}").status_code == 404, path

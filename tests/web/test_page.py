@@ -32,6 +32,7 @@ RULES = {
     "gate": [Rule("gate", "line", ((0.5, 0.0), (0.5, 1.0)), ("person",), "Into <b>", None)],
     "clip": [Rule("hall", "zone", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))],
 }
+RULES["gate.jpg"] = []  # a name as good as any
 CAMERAS = [
     CameraStatus("gate", "connected", 3, 1000, 900, 90, 10, 2, 7.4),
     CameraStatus("clip", "connected", 1, 5, 5, 0, 0, 0, None),
@@ -198,8 +199,12 @@ def test_events_come_as_they_happen_and_who_comes_back_misses_none():
 def test_live_pictures_are_parts_that_replace_each_other():
     with serving() as served:
         served.pictures.offer("gate", 1)
-        still = served.client.get("/live/gate.jpg")
-        assert (still.content, still.headers["content-type"]) == (b"\xff\xd81", "image/jpeg")
+        served.pictures.offer("gate.jpg", "another")
+        for camera, shown in (("gate", b"\xff\xd81"), ("gate.jpg", b"\xff\xd8another")):
+            still = served.client.get(f"/live/{camera}/still.jpg")
+            assert (still.content, still.headers["content-type"]) == (shown, "image/jpeg")
+            with served.client.stream("GET", f"/live/{camera}") as answer:
+                assert answer.headers["content-type"].startswith("multipart/")
         with served.client.stream("GET", "/live/gate") as answer:
             kind, _, boundary = answer.headers["content-type"].partition("; boundary=")
             assert kind == "multipart/x-mixed-replace"
@@ -217,7 +222,7 @@ def test_live_pictures_are_parts_that_replace_each_other():
         assert [p for p in pieces[1:-1] if not re.fullmatch(rb"\xff\xd8\d\r\n", p)] == []
         wait_for(lambda: served.pictures.viewers == 0)
         assert served.client.get("/live/none").status_code == 404
-        assert served.client.get("/live/none.jpg").status_code == 404
+        assert served.client.get("/live/none/still.jpg").status_code == 404
         assert served.client.head("/live/gate").status_code == 200
         assert served.pictures.viewers == 0
 
@@ -236,7 +241,7 @@ def test_viewers_and_pages_are_bounded_and_leave_their_places():
                 answer = served.client.get(path)
                 assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
                 if "live" in path:
-                    assert served.client.get("/live/gate.jpg").status_code == 503
+                    assert served.client.get("/live/gate/still.jpg").status_code == 503
             finally:
                 for each in taken:
                     each.close()
@@ -252,7 +257,24 @@ def test_a_viewer_who_reads_nothing_does_not_hold_up_the_others():
             served.pictures.offer("gate", f"{k}" * 200_000)
             time.sleep(0.01)
         served.pictures.offer("gate", "seen")
-        wait_for(lambda: served.client.get("/live/gate.jpg").content == b"\xff\xd8seen")
+        wait_for(lambda: served.client.get("/live/gate/still.jpg").content == b"\xff\xd8seen")
+
+
+def test_who_is_looking_is_not_cut_off_for_others():
+    with serving() as served, served.client.stream("GET", "/live/gate") as answer:
+        others = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(70)]
+        try:
+            wait_for(lambda: served.client.get("/healthz").status_code == 200)
+            served.pictures.offer("gate", "still there")
+            got = b""
+            for part in answer.iter_bytes():
+                got += part
+                if b"still there" in got:
+                    break
+        finally:
+            for each in others:
+                each.close()
+    assert b"still there" in got
 
 
 def test_pictures_of_events_are_those_of_the_folder_alone():
@@ -414,6 +436,37 @@ def test_forms_that_are_not_ours_and_wrong_tokens_open_nothing():
         assert client.post("/login", content=many, headers=kind).status_code == 400
 
 
+def test_who_sends_a_form_slowly_keeps_nobody_else_out(caplog):
+    head = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nto"
+    with serving(TOKEN) as served:
+        slow = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(8)]
+        try:
+            for each in slow:
+                each.sendall(head.encode())
+            wait_for(lambda: served.client.get("/healthz").status_code == 200)
+            form = form_of(served.client.get("/login"))
+            answer = served.client.post("/login", data=form | {"token": TOKEN})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        finally:
+            for each in slow:
+                each.close()
+    assert caplog.text == "", "who leaves in the midst of it is no error"
+
+
+def test_a_session_that_was_left_opens_nothing_any_more():
+    with serving(TOKEN) as served:
+        client = served.client
+        client.post("/login", data=form_of(client.get("/login")) | {"token": TOKEN})
+        copied = {"Cookie": f"edgecount_{served.port}={client.cookies[f'edgecount_{served.port}']}"}
+        client.cookies.clear()
+        client.post("/login", data=form_of(client.get("/login")) | {"token": TOKEN})
+        csrf = client.get("/api/session", headers=copied).json()["csrf"]
+        with httpx.Client(base_url=client.base_url, headers=copied, trust_env=False) as first:
+            assert first.post("/logout", headers={"X-CSRF-Token": csrf}).status_code == 204
+        assert client.get("/api/state", headers=copied).status_code == 401
+        assert client.get("/api/state").status_code == 200, "another browser's goes on"
+
+
 def test_scripts_show_the_token_itself():
     with serving(TOKEN) as served:
         bearer = {"Authorization": f"Bearer {TOKEN}"}
@@ -448,6 +501,10 @@ def test_a_session_ends():
     now = [1000.0]
     sessions = Sessions(TOKEN, lambda: now[0])
     cookie, (form, field) = sessions.begun(), sessions.form()
+    left = sessions.begun()
+    sessions.end(left)
+    sessions.end("made up")
+    assert not sessions.is_valid(left)
     assert sessions.is_valid(cookie)
     assert sessions.is_form(form, field)
     now[0] += 3601.0
@@ -455,6 +512,7 @@ def test_a_session_ends():
     assert sessions.is_valid(cookie)
     now[0] += 30 * 86_400
     assert not sessions.is_valid(cookie)
+    assert not sessions.is_valid(left)
     assert not Sessions(None).is_valid(Sessions(None).begun())
     assert not Sessions(None).is_token(b"")
 

@@ -161,3 +161,16 @@ def test_a_forgotten_camera_keeps_no_frame(pictures):
     pictures.forget("gate")
     assert asyncio.run(pictures.still("gate", 0.05)) is None
     wait_for(lambda: pictures.viewers == 0)
+
+
+def test_viewers_of_a_forgotten_camera_are_let_go(pictures):
+    async def look() -> list[bytes]:
+        viewer = pictures.newest("gate")
+        pictures.offer("gate", "old")
+        seen = [await anext(viewer)]
+        pictures.forget("gate")
+        pictures.offer("gate", "of another camera with that name")
+        seen += [jpeg async for jpeg in viewer]
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(look(), 20.0)) == [b"old"]

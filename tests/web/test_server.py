@@ -4,7 +4,8 @@ import logging
 import math
 import socket
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 import httpx
@@ -203,26 +204,61 @@ def test_a_bug_in_the_status_is_answered_and_logged(status, caplog):
     assert "broken" in caplog.text
 
 
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+SLOW = {
+    "silent": b"",
+    "half a head": HEALTH[:-2],
+    "half a body": b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab",
+}
+
+
 def answered(client: socket.socket) -> bytes:
+    client.settimeout(20)
     try:
-        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(HEALTH)
         return client.recv(100)
     except ConnectionError:
         return b""
 
 
-def test_idle_and_too_many_connections_harm_nobody(status):
-    with serving(Site(status)) as client:
+def is_cut_off(client: socket.socket) -> bool:
+    """Whether the server ends it before it has a whole request."""
+    client.settimeout(20)
+    try:
+        while client.recv(4096):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+@pytest.mark.parametrize("sent", SLOW.values(), ids=SLOW)
+def test_health_is_told_while_others_hold_all_connections(status, sent):
+    with serving(Site(status)) as client, ExitStack() as stack:
         address = "127.0.0.1", client.base_url.port
-        idle = [socket.create_connection(address) for _ in range(70)]
-        try:
-            idle[-1].settimeout(10)
-            assert not answered(idle[-1])
-            assert answered(idle[0])
-        finally:
-            for each in idle:
-                each.close()
+        slow = []
+        for _ in range(70):
+            slow.append(stack.enter_context(socket.create_connection(address)))
+            slow[-1].sendall(sent)
         assert client.get("/healthz").status_code == 200
+        assert is_cut_off(slow[0]), "the oldest makes room"
+        if sent == b"":
+            assert answered(slow[-1]), "the newest may still ask"
+
+
+@pytest.mark.parametrize("sent", SLOW.values(), ids=SLOW)
+def test_a_request_that_does_not_come_as_a_whole_is_not_waited_for(status, sent, monkeypatch):
+    monkeypatch.setattr("edge.web.server._REQUEST_S", 0.3)
+    with serving(Site(status)) as client:
+        with socket.create_connection(("127.0.0.1", client.base_url.port)) as slow:
+            slow.sendall(sent)
+            assert is_cut_off(slow)
+        drips = socket.create_connection(("127.0.0.1", client.base_url.port))
+        with drips, suppress(ConnectionError):
+            for k in range(200):  # a byte now and then is no request either
+                drips.sendall((sent or HEALTH)[k : k + 1] or b"x")
+                time.sleep(0.05)
+            pytest.fail("it was waited for")
 
 
 def test_who_comes_before_it_begins_waits(status):

@@ -52,7 +52,7 @@ export function card(name, hasEditor) {
       return;
     }
     const path = `/live/${encodeURIComponent(name)}`;
-    image.src = `${path}${how === "stream" ? "" : ".jpg"}?t=${Date.now()}`;
+    image.src = `${path}${how === "stream" ? "" : "/still.jpg"}?t=${Date.now()}`;
   }
 
   return {

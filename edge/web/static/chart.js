@@ -1,7 +1,7 @@
-// Counts per minute or hour as bars: in upwards, out downwards.
+// Counts per minute or hour as bars: in upwards, out downwards, in the words of lines or zones.
 
 import { draw, make, write } from "./dom.js";
-import { hourMinute, mediaTime, number } from "./words.js";
+import { hourMinute, inAndOut, mediaTime, number } from "./words.js";
 
 const HEIGHT = 170, MARGIN = { left: 34, right: 8, top: 8, bottom: 20 };
 const EVERY_MS = 30_000;
@@ -14,15 +14,18 @@ export function chart(camera) {
   const ways = ["minute", "hour"].map((by) => make("button", { type: "button", "aria-pressed": String(by === "minute"), "data-by": by }, `per ${by}`));
   const picture = make("div", { class: "plot" });
   const body = make("tbody");
+  const heads = ["in", "out"].map((text) => make("th", { scope: "col" }, text));
+  const legend = ["in", "out"].map((text) => make("span", {}, text));
   const table = make("details", {}, make("summary", {}, "As a table"),
     make("div", { class: "scroll" }, make("table", { class: "classes" },
-      make("thead", {}, make("tr", {}, ...["from", "in", "out"].map((text) => make("th", { scope: "col" }, text)))), body)));
+      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "from"), ...heads)), body)));
   const element = make("section", { class: "chart", "aria-label": `Counts over time, ${camera}` },
     make("div", { class: "bar" },
       make("label", { for: `${id}-rule` }, "Counts of "), rule,
       make("span", { class: "group", role: "group", "aria-label": "Interval" }, ...ways),
-      make("span", { class: "legend" }, make("i", { class: "in" }), " in ", make("i", { class: "out" }), " out")),
+      make("span", { class: "legend" }, make("i", { class: "in" }), " ", legend[0], " ", make("i", { class: "out" }), " ", legend[1])),
     picture, table);
+  const kinds = new Map();
   let by = "minute", series = null, timer = 0, asked = 0;
 
   for (const button of ways) {
@@ -52,7 +55,9 @@ export function chart(camera) {
   function render() {
     const width = picture.clientWidth;
     if (!series || !width) return;
-    picture.replaceChildren(plot(series, width, `${rule.value} per ${series.by}`));
+    const words = inAndOut(kinds.get(rule.value));
+    words.forEach((text, k) => { write(heads[k], text); write(legend[k], text); });
+    picture.replaceChildren(plot(series, width, `${rule.value} per ${series.by}`, words));
     const label = labels(series);
     const rows = series.in.map((ins, k) => [k, ins, series.out[k]]).filter(([, ins, outs]) => ins || outs);
     body.replaceChildren(...rows.reverse().map(([k, ins, outs]) => make("tr", {},
@@ -63,6 +68,7 @@ export function chart(camera) {
     element,
     show(rules) {
       const names = rules.map((each) => each.id);
+      for (const each of rules) kinds.set(each.id, each.kind);
       if (names.join("\n") !== [...rule.options].map((o) => o.value).join("\n")) {
         const chosen = rule.value;
         rule.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
@@ -83,8 +89,8 @@ function labels(series) {
   };
 }
 
-/** The drawing; `width` in pixels. */
-function plot(series, width, name) {
+/** The drawing; `width` in pixels, `words` for in and out. */
+function plot(series, width, name, words) {
   const bars = series.in.length;
   const most = Math.max(1, ...series.in, ...series.out);
   const top = nice(most);
@@ -95,7 +101,7 @@ function plot(series, width, name) {
   const totals = [series.in, series.out].map((values) => values.reduce((a, b) => a + b, 0));
   const svg = draw("svg", {
     viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img",
-    "aria-label": `${name}: ${totals[0]} in and ${totals[1]} out in ${bars} intervals, at most ${most} in one`,
+    "aria-label": `${name}: ${totals[0]} ${words[0]} and ${totals[1]} ${words[1]} in ${bars} intervals, at most ${most} in one`,
   });
   for (const value of [top, 0, -top]) {
     const y = middle - tall(value);
@@ -107,7 +113,7 @@ function plot(series, width, name) {
   for (let k = 0; k < bars; k++) {
     const x = MARGIN.left + k * step, thick = Math.max(1, step - (step > 5 ? 2 : 0.5));
     const [ins, outs] = [series.in[k], series.out[k]];
-    const group = draw("g", {}, draw("title", {}, `${label(k)}: ${ins} in, ${outs} out`),
+    const group = draw("g", {}, draw("title", {}, `${label(k)}: ${ins} ${words[0]}, ${outs} ${words[1]}`),
       draw("rect", { class: "reach", x, y: MARGIN.top, width: step, height: inner.h }));
     for (const [way, value] of [["in", ins], ["out", -outs]]) {
       const h = Math.abs(tall(value));

@@ -1,7 +1,7 @@
 // The tile of a line or zone: its numbers, the big ones first.
 
 import { count, make, write } from "./dom.js";
-import { duration, number, since } from "./words.js";
+import { duration, inAndOut, number, since } from "./words.js";
 
 /** A tile; `show(rule)` brings it up to date. */
 export function tile(rule) {
@@ -26,7 +26,7 @@ function lineTile(rule) {
 
 function zoneTile(rule) {
   const inside = big("inside", "inside now");
-  const ins = big("in", "entered"), outs = big("out", "left");
+  const [ins, outs] = inAndOut("zone").map((text, k) => big(["in", "out"][k], text));
   const parts = frame(rule, [inside.element, ins.element, outs.element]);
   return {
     element: parts.element,
@@ -52,7 +52,7 @@ function big(kind, text) {
 function frame(rule, numbers) {
   const note = make("p", { class: "muted small" });
   const body = make("tbody");
-  const heads = ["class", ...(rule.kind === "zone" ? ["entered", "left"] : ["in", "out"])].map((text) => make("th", { scope: "col" }, text));
+  const heads = ["class", ...inAndOut(rule.kind)].map((text) => make("th", { scope: "col" }, text));
   const table = make("table", { class: "classes", hidden: true },
     make("caption", { class: "unseen" }, `${rule.id} by class`),
     make("thead", {}, make("tr", {}, ...heads)), body);

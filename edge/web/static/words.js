@@ -39,6 +39,9 @@ export function since(text) {
   return text ? `since ${dated.format(new Date(text))}` : "";
 }
 
+/** What in and out are called of this kind of rule. */
+export const inAndOut = (kind) => (kind === "zone" ? ["entered", "left"] : ["in", "out"]);
+
 const ways = (event) => event.direction_name || event.direction || "";
 
 /** What happened, in a line. */
