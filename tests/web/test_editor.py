@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from contextlib import contextmanager
 from typing import Any
@@ -171,6 +172,20 @@ def test_the_number_of_one_session_is_no_use_in_another(serving):
             path = "/api/edit/save?camera=gate"
             assert other.client.post(path, json={"rules": []}, headers=mine).status_code == 403
         assert served.is_untouched()
+
+
+def test_who_leaves_in_the_midst_of_a_rule_is_no_error(serving, caplog):
+    with serving() as served:
+        number = served.csrf["X-CSRF-Token"]
+        head = (
+            f"POST /api/edit/check?camera=gate HTTP/1.1\r\nHost: localhost\r\n"
+            f"X-CSRF-Token: {number}\r\nContent-Type: application/json\r\n"
+            'Content-Length: 100\r\n\r\n{"ru'
+        )
+        with socket.create_connection(("127.0.0.1", served.client.base_url.port)) as leaves:
+            leaves.sendall(head.encode())
+        assert served.client.get("/api/edit?camera=gate").status_code == 200
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(
