@@ -56,6 +56,7 @@ class EventsOutput:
         self.encoder = encoder
         self.send = send
         self.counters = counters
+        self._snapshot_every_s = snapshot_every_s
         self._windows = Windows(snapshot_every_s, windows_state) if snapshot_every_s else None
         self._evidence = evidence
         self._together = together
@@ -93,7 +94,7 @@ class EventsOutput:
     def start(self, stamp: Stamp) -> None:
         """Send `started` before there is a frame."""
         self.last = stamp
-        self.send(self.encoder.started(stamp))
+        self.send(self.encoder.started(stamp, self._snapshot_every_s))
 
     @property
     def is_recorded(self) -> bool:

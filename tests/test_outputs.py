@@ -159,7 +159,7 @@ def test_the_frame_rate_is_that_of_the_last_second(counters, make_step):
         def __init__(self):
             self.fps = []
 
-        def started(self, stamp):
+        def started(self, stamp, snapshot_every_s):
             return {}
 
         def stopped(self, stamp, totals):

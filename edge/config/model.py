@@ -133,7 +133,8 @@ class Model(Section):
 
     name: Text | None = Field(
         default=None,
-        description="Name in the catalogue, or path of an ONNX file; left out: the catalogue's default.",
+        description="Name in the catalogue, or path of an ONNX file; left out: the catalogue's "
+        "default.",
     )
     family: Text | None = Field(
         default=None,

@@ -51,8 +51,7 @@ def decided_by(config: Config, camera: str, model_sha256: str) -> dict[str, str]
         model_sha256: Hash of the model's file.
 
     Returns:
-        16 hexadecimal digits for each of "model and tracker", "snapshot_every_s" and, with the hash
-        of its geometry, each rule.
+        16 hexadecimal digits for "model and tracker" and, with the hash of its geometry, each rule.
     """
     chosen, model = config.cameras[camera], config.model
     seen_by = {
@@ -67,8 +66,7 @@ def decided_by(config: Config, camera: str, model_sha256: str) -> dict[str, str]
         f"rule {name} ({geometry_hash(rule)})": _digest(_settings(rule))
         for name, rule in chosen.rules.items()
     }
-    every_s = _digest(config.snapshot_every_s)
-    return {"model and tracker": _digest(seen_by), "snapshot_every_s": every_s, **rules}
+    return {"model and tracker": _digest(seen_by), **rules}
 
 
 def geometry_hash(rule: Line | Zone) -> str:

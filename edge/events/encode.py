@@ -120,11 +120,11 @@ class Encoder:
         encoded["coverage"] = rounded(window.coverage, SHARE)
         return self._envelope.closed(encoded)
 
-    def started(self, stamp: Stamp) -> dict[str, Any]:
+    def started(self, stamp: Stamp, snapshot_every_s: float | None = None) -> dict[str, Any]:
         """`started`: what this run counts. Send it before the first frame's events."""
-        return self._rules_event(
-            "started", self._ids.of_run("started", self._rules.values(), self._config_rev), stamp
-        )
+        often = () if snapshot_every_s is None else (snapshot_every_s,)
+        event_id = self._ids.of_run("started", self._rules.values(), self._config_rev, often)
+        return self._rules_event("started", event_id, stamp)
 
     def stopped(self, stamp: Stamp, totals: Mapping[str, Totals]) -> dict[str, Any]:
         """`stopped`: the final totals.
