@@ -78,6 +78,7 @@ class PacedFeed:
         self._number = 0
         self._next: Frame | None = None
         self._last_s = 0.0
+        self._is_closed = False
 
     @property
     def due_s(self) -> float:
@@ -91,7 +92,9 @@ class PacedFeed:
         return self._began_s
 
     def poll(self) -> Frame | Notice | None:
-        """The newest frame that is due, if it was not given before."""
+        """The newest frame that is due, if it was not given before; None once it is closed."""
+        if self._is_closed:
+            return None
         began_s = self.start()
         now_s = self._clock() - began_s
         due: Frame | None = None
@@ -102,6 +105,7 @@ class PacedFeed:
 
     def close(self, patience_s: float = 0.0) -> None:
         """Stop reading."""
+        self._is_closed = True
         self._source.close()
 
     @property
