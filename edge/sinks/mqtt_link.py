@@ -24,6 +24,7 @@ KEEPALIVE_S = 30  # a broker that says nothing for 1.5 times as long is taken fo
 MOST_AHEAD = 20  # messages before an acknowledgement; fewer if an MQTT 5 broker says so
 GOODBYE_S = 1.0
 LOGIN_REFUSED = (128, 132, 133, 134, 135, 138, 140)  # reason codes of CONNACK, MQTT 5, 3.2.2.2
+UNWANTED = (144, 149, 153)  # topic name, size, format of a message; not who may send it
 BUSY = (136, 137, 151, 159)  # unavailable, busy, quota exceeded, connection rate exceeded
 
 
@@ -171,7 +172,9 @@ class MqttLink:
                 info = client.publish(message.topic, message.payload, 1, message.retain)
             except ValueError as error:  # longer than MQTT allows
                 self._wait(ids)
-                raise self._failure("a message", str(error), "content", len(ids)) from error
+                failure = self._failure("a message", str(error), "content", len(ids))
+                failure.is_final = True
+                raise failure from error
             ids.append(info.mid)
         self._wait(ids)
 
@@ -191,7 +194,9 @@ class MqttLink:
         code = codes[sent]
         if code is not None:
             cause: Cause = "away" if code in BUSY else "content"
-            raise self._failure("a message to be taken", f"reason code {code}", cause, sent)
+            failure = self._failure("a message to be taken", f"reason code {code}", cause, sent)
+            failure.is_final = code in UNWANTED
+            raise failure
         if is_up:
             self.drop()  # late acknowledgements must not count for other messages
             reason = f"none in {timeout_s:g} s"
