@@ -75,7 +75,7 @@ def sink(config: Config, name: str) -> Sink:
         return StandardOutput(sys.stdout)
     if isinstance(section, MqttSink):
         from edge.sinks.mqtt import MqttSink as ToBroker
-        from edge.sinks.mqtt_link import BrokerAddress, Tls
+        from edge.sinks.mqtt_address import BrokerAddress, Tls
 
         tls = Tls(section.ca_file, section.cert_file, section.key_file) if section.tls else None
         address = BrokerAddress(
