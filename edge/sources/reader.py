@@ -120,7 +120,7 @@ class Reader:
         self._due_s = self._began_s + limit_s
 
     def _wait(self, wait_s: float) -> None:
-        """Wait; less if the host did not answer and now does: it has been started again."""
+        """Wait; less if the host did not answer and now does: it is back."""
         until_s = time.monotonic() + wait_s
         did_answer = answers(self._address)
         while (left_s := until_s - time.monotonic()) > 0:
