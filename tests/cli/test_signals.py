@@ -12,14 +12,14 @@ import time
 
 import pytest
 import yaml
-from scenes import MIDDLE
+from scenes import CLIP, MIDDLE
 
 LINE = {"a": [0.5, 0.0], "b": [0.5, 1.0]}
 # PyDLL: it holds the GIL while it works, as onnxruntime does up to 1.20 at least.
 BUSY = """
 import ctypes, sys
 from edge import build
-def configured_segmenter(config):
+def configured_segmenter(config, *_):
     print("loading", flush=True)
     ctypes.PyDLL(None).sleep(600)
 build.configured_segmenter = configured_segmenter
@@ -29,7 +29,7 @@ main()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("source", ["rtsp://127.0.0.1:9/x", "clip.mp4"])
+@pytest.mark.parametrize("source", ["rtsp://127.0.0.1:9/x", str(CLIP)], ids=["camera", "recording"])
 def test_a_model_that_takes_minutes_does_not_hold_up_the_end(tmp_path, number, source):
     arguments = ["run", source, "--journal", str(tmp_path / "j.db")]
     with subprocess.Popen(
