@@ -9,20 +9,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from edge.errors import SinkError
 from edge.events.rows import Row
+from edge.patience import NEVER, USUAL, Limits, Pace
 from edge.sinks.failure import NotDelivered
 
 log = logging.getLogger("edge.sink")
 
 IDLE_S = 1.0  # between two looks at the journal and the connection if nobody calls `wake`
-PATIENCE_S = 600.0  # a sink must fail so long before old events are given up: it may just boot
-CLOCK_WAS_SET = 1.6e9  # Unix seconds; before, a device had no time yet
+LOOK_S = 0.2  # at the end that is asked for, while a predecessor is waited for
 
 
 class Sink(Protocol):
@@ -59,65 +57,52 @@ class Journal(Protocol):
         """Set aside events that a sink gives up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds to wait after a failure: doubled with each one more, first again after success."""
-
-    first_s: float = 1.0
-    longest_s: float = 60.0
-
-    def after(self, failures: int, asked_s: float = 0.0) -> float:
-        """What to wait after so many failures in a row, if the receiver asks for `asked_s`.
-
-        >>> [Pace().after(failures) for failures in (1, 2, 3, 7, 10_000)]
-        [1.0, 2.0, 4.0, 60.0, 60.0]
-        >>> Pace().after(1, asked_s=20.0), Pace().after(1, asked_s=86_400.0)
-        (20.0, 60.0)
-        """
-        doubled_s = self.first_s * 2.0 ** min(max(failures, 1) - 1, 64)
-        return min(max(doubled_s, asked_s), self.longest_s)
-
-
 class Delivery:
     """A thread that sends a sink what it does not have yet, and notes in the journal what it has.
 
     A batch that fails is made smaller, and larger again with each success, so that one event
     that is refused, or a receiver too slow for so many, does not hold up the others. Order is
-    kept: nothing overtakes an event that is refused, until that is old enough to be set aside.
+    kept: nothing overtakes an event that is refused, until that is set aside: when it is old, or
+    when the receiver has said for some time that it does not take this one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         name: str,
-        sink: Sink,
+        sink: Sink | Callable[[], Sink],
         journal: Journal,
         batch_size: int = 100,
-        dead_letter_s: float | None = None,
-        pace: Pace = Pace(),
+        limits: Limits = NEVER,
+        pace: Pace = USUAL,
+        after: Sequence[Delivery] = (),
     ) -> None:
         """Begin to deliver.
 
         Args:
             name: Of the sink, in the journal and the log.
-            sink: The receiver; the delivery closes it.
+            sink: The receiver, or what makes it on the thread; the delivery closes it.
             journal: Where events come from.
             batch_size: Most events at once.
-            dead_letter_s: Age, seconds, at which an event that cannot be delivered is set aside;
-                None: never.
+            limits: When an event that cannot be delivered is set aside.
             pace: How long to wait after failures.
+            after: Deliveries that must have ended before, so that none sends beside this one.
         """
         self.name = name
         self.failures = 0  # since the beginning
         self.dead_letters = 0
         self.last_error = ""  # of the present failure; "" while all is well
-        self._sink, self._journal, self._pace = sink, journal, pace
-        self._batch_size, self._dead_letter_s = batch_size, dead_letter_s
+        self._make = sink if callable(sink) else None
+        self._sink: Sink | None = None if callable(sink) else sink
+        self._journal, self._pace, self._limits = journal, pace, limits
+        self._after = list(after)
+        self._batch_size = batch_size
         self._limit = batch_size
         self._position: int | None = None  # all up to here is delivered; None: not read yet
         self._saved = 0
         self._front: Row | None = None  # the oldest that waits
         self._in_a_row = 0  # failures without success
         self._failing_since_s = 0.0  # monotonic, if there are any
+        self._refused: tuple[int, float] | None = None  # position of an event, since when
         self._condition = threading.Condition()
         self._woken = False
         self._end_by_s: float | None = None  # monotonic, once `close` is called
@@ -128,6 +113,8 @@ class Delivery:
     def lag(self) -> int:
         """How many events the sink does not have yet."""
         try:
+            if self._position is None and (before := self._after[:1]):
+                return before[0].lag
             return max(0, self._journal.newest - (self._position or 0))
         except SinkError:
             return 0
@@ -161,9 +148,18 @@ class Delivery:
         """
         return close_all([self], timeout_s)
 
+    def ask_to_end(self, timeout_s: float) -> None:
+        """Have it deliver what waits, for so long at most, and end; as `close`, without waiting."""
+        self._ask_to_end(time.monotonic() + timeout_s)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread has not ended."""
+        return self._thread.is_alive()
+
     def _ask_to_end(self, by_s: float) -> None:
         with self._condition:
-            self._end_by_s = by_s
+            self._end_by_s = by_s if self._end_by_s is None else min(by_s, self._end_by_s)
             self._condition.notify()
 
     def _joined(self, by_s: float) -> bool:
@@ -180,15 +176,29 @@ class Delivery:
     def _work(self) -> None:
         try:
             is_last = False  # once it shall end, one more try, successes apart
-            while not self._is_at_end(is_last):
+            while self._is_alone() and not self._is_at_end(is_last):
                 is_last = self._end_by_s is not None
                 wait_s = self._turn()
                 self._pause(wait_s)
         finally:
             try:
-                self._sink.close()
+                if self._sink is not None:
+                    self._sink.close()
             except Exception as error:
                 log.warning("sink %s: not closed properly: %s", self.name, error)
+
+    def _is_alone(self) -> bool:
+        """Wait for those before to end; False: they have not, and this one shall."""
+        while self._after:
+            self._after[0]._thread.join(LOOK_S)
+            if self._after[0].is_alive:
+                self.last_error = "still busy with what it was before the config changed"
+                if self._end_by_s is not None and time.monotonic() >= self._end_by_s:
+                    return False
+            else:
+                del self._after[0]
+                self.last_error = ""
+        return True
 
     def _turn(self) -> float:
         """One try; seconds until the next."""
@@ -196,12 +206,15 @@ class Delivery:
         with self._condition:
             self._woken = False
         try:
+            if self._sink is None and self._make is not None:
+                self._sink = self._make()
             if self._position is None:
                 self._position = self._saved = self._journal.position(self.name)
             newest = self._journal.newest
             rows = self._journal.after(self._position, self._limit)
             self._front = rows[0] if rows else None
-            self._sink.send([row.line for row in rows])
+            if self._sink is not None:
+                self._sink.send([row.line for row in rows])
             self._advance(rows[-1].position if rows else max(newest, self._position))
         except Exception as error:
             return self._failed(error, rows)
@@ -243,39 +256,45 @@ class Delivery:
         return wait_s
 
     def _gave_up(self, rows: list[Row], error: NotDelivered) -> bool:
-        """Set aside what is too old; whether that lets the next event be tried."""
-        limit_s = self._dead_letter_s
-        if limit_s is None or not rows or self.failing_s < min(limit_s, PATIENCE_S):
-            return False
-        old = self._too_old(rows, limit_s)
-        while old:
-            try:
-                self._journal.dead_letter(self.name, old, str(error))
-                self._advance(old[-1].position)
-                self.dead_letters += len(old)
-                log.error(
-                    "sink %s: gave up %d events older than %g s, event_id %s to %s: %s",
-                    *(self.name, len(old), limit_s, old[0].event_id, old[-1].event_id, error),
-                )
+        """Set aside what is too old or refused; whether that lets the next event be tried."""
+        limits = self._limits
+        try:
+            if rows and error.is_final:
+                refused_s = self._refused_s(rows[0])
+                if limits.is_refused(refused_s):
+                    self._set_aside(rows[:1], error, f"refused for {refused_s:.0f} s")
+                    return True
+            while old := limits.too_old(rows, self.failing_s, time.time()):
+                self._set_aside(old, error, f"older than {limits.dead_letter_s:g} s")
                 if error.cause == "content":
                     return True
                 # Nothing is taken at all: what is as old would only fail as well.
-                page = self._journal.after(old[-1].position, self._batch_size)
-                self._front = page[0] if page else None
-                old = self._too_old(page, limit_s)
-            except SinkError as trouble:
-                log.error("sink %s: cannot set aside what it refuses: %s", self.name, trouble)
-                return False
+                rows = self._journal.after(old[-1].position, self._batch_size)
+                self._front = rows[0] if rows else None
+        except SinkError as trouble:
+            log.error("sink %s: cannot set aside what it refuses: %s", self.name, trouble)
         return False
 
-    def _too_old(self, rows: Iterable[Row], limit_s: float) -> list[Row]:
-        now = time.time()
+    def _refused_s(self, row: Row) -> float:
+        """For how long this event is refused. Each has its own time: perhaps all are refused."""
+        now_s = time.monotonic()
+        if self._refused is None or self._refused[0] != row.position:
+            self._refused = row.position, now_s
+        return now_s - self._refused[1]
 
-        def is_old(row: Row) -> bool:
-            has_time = row.received_unix_s > CLOCK_WAS_SET
-            return (now - row.received_unix_s if has_time else self.failing_s) >= limit_s
+    def _set_aside(self, rows: list[Row], error: NotDelivered, why: str) -> None:
+        """Give events up.
 
-        return list(takewhile(is_old, rows))
+        Raises:
+            SinkError: the journal cannot be written.
+        """
+        self._journal.dead_letter(self.name, rows, str(error))
+        self._advance(rows[-1].position)
+        self.dead_letters += len(rows)
+        log.error(
+            "sink %s: gave up %d events %s, event_id %s to %s: %s",
+            *(self.name, len(rows), why, rows[0].event_id, rows[-1].event_id, error),
+        )
 
     def _advance(self, position: int) -> None:
         """Everything up to `position` is delivered, which the journal may learn later."""

@@ -22,7 +22,7 @@ class Feed(Protocol):
     """Where a lane's frames come from."""
 
     def poll(self) -> Frame | Notice | None:
-        """What comes next, at once; None: nothing is there yet."""
+        """What comes next, at once; None: nothing is there yet. When closed, only notices."""
 
     @property
     def ended(self) -> bool:
@@ -146,6 +146,8 @@ class Lane:
         try:
             if held is not None:
                 self._note(held)
+            while isinstance(rest := self.feed.poll(), Notice):  # what nobody had polled yet
+                self._note(rest)
             self._end_session(reason)
         finally:
             self.events.close()

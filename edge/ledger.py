@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ from edge.events import Encoder, dumps
 from edge.events.books import Loss
 from edge.events.journal import Entry, Journal, Stream
 from edge.journal_writer import JournalWriter
+from edge.patience import NEVER
+from edge.receivers import Made
 from edge.web.status import JournalStatus, SinkStatus
 
 log = logging.getLogger("edge.journal")
 
-FLUSH_S = 2.0  # how long books, or a sink that is taken away, are waited for: cameras wait too
+FLUSH_S = 2.0  # how long books are waited for: cameras wait too
+LEAVING_S = 10.0  # a sink that is taken away has so long to take what waits; nobody waits for it
 RETAIN_EVERY_S = 600.0
 DAY_S = 86_400.0
 LEAVE_S = 1.0  # how long a disk that hangs is waited for at the end
@@ -57,44 +61,60 @@ class Ledger:
         self.journal = Journal(path)
         self._config = Config()
         self._deliveries: dict[str, Delivery] = {}
+        self._leaving: list[Delivery] = []  # of sinks that the config does not have any more
         self._encoders: dict[str, Encoder] = {}
         self._retiring = threading.Thread()
-        self._retained_s = time.monotonic()
+        self._retained_s = -math.inf  # soon: who is switched off every few minutes needs it too
         self.undelivered: dict[str, int] = {}  # events by sink, once it is closed
         self._writer = JournalWriter(self.journal, self._lost_event, self._wake)
         try:
             if direct is not None:
-                self._deliver(DIRECT, direct, 100, None)
-            self.apply(config)
+                self._introduce([DIRECT])
+                self._deliver(Made(DIRECT, direct, 100, NEVER))
+            self.apply(config, self.prepare(config))
         except BaseException:
             with suppress(SinkError):
                 self.close(0.0)
             raise
 
-    def apply(self, config: Config) -> None:
-        """Deliver to the sinks of a config; those that stay the same notice nothing.
+    def prepare(self, config: Config) -> list[Made]:
+        """Make the sinks of a config that are new or other ones, for `apply`.
 
         Raises:
-            SinkError: a sink cannot be made; the others are as they are asked for.
+            SinkError: one cannot be made, or the journal cannot be written; nothing is changed.
         """
-        old, self._config = self._config, config
-        is_same_device = old.device_id == config.device_id
-        gone = [
-            self._deliveries.pop(name)
-            for name in old.sinks
-            if name in self._deliveries
-            and not (is_same_device and old.sinks[name] == config.sinks.get(name))
-        ]
-        close_all(gone, FLUSH_S)
-        failure: EdgeError | None = None
-        for name in config.sinks:
-            if name not in self._deliveries:
-                try:
-                    self._deliver(name, *receivers.sink(config, name))
-                except EdgeError as error:
-                    failure = failure or SinkError(f"sinks.{name}: {error}")
-        if failure is not None:
-            raise failure
+        made: list[Made] = []
+        try:
+            for name in config.sinks:
+                if not self._is_same(config, name):
+                    made.append(receivers.made(config, name, name in self._deliveries))
+            if made:
+                self._introduce([one.name for one in made])
+        except EdgeError:
+            for one in made:
+                if not callable(one.sink):
+                    one.sink.close()
+            raise
+        return made
+
+    def apply(self, config: Config, made: list[Made]) -> None:
+        """Deliver to the sinks of a config; those that stay the same notice nothing.
+
+        The others end on threads of their own. What has the name of one of them waits for it, so
+        that never two send beside each other.
+
+        Args:
+            config: its sections `journal` and `sinks`.
+            made: what `prepare` gave for it.
+        """
+        for name in [name for name in self._config.sinks if not self._is_same(config, name)]:
+            if (gone := self._deliveries.pop(name, None)) is not None:
+                gone.ask_to_end(LEAVING_S)
+                self._leaving.append(gone)
+        self._leaving = [delivery for delivery in self._leaving if delivery.is_alive]
+        self._config = config
+        for one in made:
+            self._deliver(one)
 
     def open(self, source_id: str, source_key: str | None, geometry: Mapping[str, str]) -> Stream:
         """The books of a source; `source_key` is None for a live one.
@@ -188,7 +208,7 @@ class Ledger:
         return is_written
 
     def retain(self) -> None:
-        """Every ten minutes, on a thread of its own: delete what is too old or too much."""
+        """At first and every ten minutes: delete what is too old or much, on an own thread."""
         now_s = time.monotonic()
         if now_s - self._retained_s < RETAIN_EVERY_S or self._retiring.is_alive():
             return
@@ -208,7 +228,7 @@ class Ledger:
         began_s = time.monotonic()
         is_written = self._writer.close(max(1.0, timeout_s / 2))
         left_s = max(0.0, timeout_s - (time.monotonic() - began_s))
-        delivered = close_all(list(self._deliveries.values()), left_s)
+        delivered = close_all([*self._deliveries.values(), *self._leaving], left_s)
         # A thread that hangs with the disk holds the journal: closing it could wait for ever.
         closing = threading.Thread(target=self._close_journal, name="edge-close", daemon=True)
         closing.start()
@@ -245,11 +265,28 @@ class Ledger:
             for d in list(self._deliveries.values())
         ]
 
-    def _deliver(self, name: str, sink: Sink, batch_size: int, dead_letter_s: float | None) -> None:
+    def _introduce(self, names: Collection[str]) -> None:
+        """Let sinks that the journal does not know begin with what is new."""
         known = {sink.name for sink in self.journal.sinks()}
-        if name not in known:  # a new sink begins with what is new
-            self.journal.delivered(name, self.journal.newest)
-        self._deliveries[name] = Delivery(name, sink, self.journal, batch_size, dead_letter_s)
+        for name in names:
+            if name not in known:
+                self.journal.delivered(name, self.journal.newest)
+
+    def _is_same(self, config: Config, name: str) -> bool:
+        """Whether a sink of a config is already delivered to as it asks."""
+        old = self._config
+        is_same = old.sinks.get(name) == config.sinks.get(name)
+        return name in self._deliveries and is_same and old.device_id == config.device_id
+
+    def _deliver(self, made: Made) -> None:
+        self._deliveries[made.name] = Delivery(
+            made.name,
+            made.sink,
+            self.journal,
+            made.batch_size,
+            made.limits,
+            after=[delivery for delivery in self._leaving if delivery.name == made.name],
+        )
 
     def _wake(self) -> None:
         for delivery in list(self._deliveries.values()):

@@ -116,7 +116,7 @@ class EventsOutput:
             self.start(notice.stamp)
         self.last = notice.stamp
         if notice.kind == "source_lost" and self._windows:
-            self._windows.interrupt()
+            self._windows.interrupt(notice.stamp, notice.unseen_s)
         self.send(self.encoder.notice(notice))
 
     def left(self, events: Sequence[CountEvent], reason: str) -> None:

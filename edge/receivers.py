@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.config import Config, FileSink, MqttSink, StdoutSink, people
 from edge.delivery import Sink
+from edge.errors import EdgeError, SinkError
+from edge.patience import Limits
 from edge.sinks.evidence import EvidenceFolder
 from edge.sinks.rotating import RotatingFile
 from edge.sinks.stdout import StandardOutput
@@ -19,8 +22,46 @@ DAY_S = 86_400.0
 Evidence = Callable[[Mapping[str, Any], Step], str | None]
 
 
-def sink(config: Config, name: str) -> tuple[Sink, int, float | None]:
-    """A receiver of events, how many it takes at once, and when refused ones are set aside.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A sink that a config asks for, and to which nothing is delivered yet."""
+
+    name: str
+    sink: Sink | Callable[[], Sink]
+    batch_size: int
+    limits: Limits
+
+
+def made(config: Config, name: str, has_predecessor: bool = False) -> Made:
+    """A sink, how many events it takes at once, and when those that it does not are set aside.
+
+    A file that something of this name may still be writing is opened later, by its delivery.
+
+    Raises:
+        SinkError: it cannot be made; a receiver that is only away is no error.
+    """
+    batch_size, its_limits = limits(config, name)
+    if has_predecessor and isinstance(config.sinks[name], FileSink):
+        return Made(name, lambda: sink(config, name), batch_size, its_limits)
+    try:
+        return Made(name, sink(config, name), batch_size, its_limits)
+    except EdgeError as error:
+        raise SinkError(f"sinks.{name}: {error}") from error
+
+
+def limits(config: Config, name: str) -> tuple[int, Limits]:
+    """How many events a receiver takes at once, and when those that it does not are set aside."""
+    section = config.sinks[name]
+    if isinstance(section, FileSink):
+        return 1000, Limits()
+    if isinstance(section, StdoutSink):
+        return 100, Limits()
+    batch = 100 if isinstance(section, MqttSink) else section.batch
+    return batch, Limits(section.dead_letter_s, section.refused_s)
+
+
+def sink(config: Config, name: str) -> Sink:
+    """A receiver of events.
 
     Raises:
         SinkError: it cannot be made; a receiver that is only away is no error.
@@ -29,13 +70,12 @@ def sink(config: Config, name: str) -> tuple[Sink, int, float | None]:
     section = config.sinks[name]
     if isinstance(section, FileSink):
         max_bytes = round(section.max_mb * 1e6)
-        file = RotatingFile(Path(section.path), max_bytes, section.daily, section.keep)
-        return file, 1000, None
+        return RotatingFile(Path(section.path), max_bytes, section.daily, section.keep)
     if isinstance(section, StdoutSink):
-        return StandardOutput(sys.stdout), 100, None
+        return StandardOutput(sys.stdout)
     if isinstance(section, MqttSink):
         from edge.sinks.mqtt import MqttSink as ToBroker
-        from edge.sinks.mqtt_link import BrokerAddress, Tls
+        from edge.sinks.mqtt_address import BrokerAddress, Tls
 
         tls = Tls(section.ca_file, section.cert_file, section.key_file) if section.tls else None
         address = BrokerAddress(
@@ -47,7 +87,7 @@ def sink(config: Config, name: str) -> tuple[Sink, int, float | None]:
             tls,
             section.timeout_s,
         )
-        broker = ToBroker(
+        return ToBroker(
             address,
             config.device_id,
             section.prefix,
@@ -56,7 +96,6 @@ def sink(config: Config, name: str) -> tuple[Sink, int, float | None]:
             # Two sinks may go to one broker; it knows clients by their names.
             f"edgecount-{config.device_id}-{name}",
         )
-        return broker, 100, section.dead_letter_s
     from edge.sinks.webhook import Endpoint
     from edge.sinks.webhook import WebhookSink as ToWebhook
 
@@ -67,7 +106,7 @@ def sink(config: Config, name: str) -> tuple[Sink, int, float | None]:
         section.headers,
         timeout_s=section.timeout_s,
     )
-    return ToWebhook(endpoint, section.profile), section.batch, section.dead_letter_s
+    return ToWebhook(endpoint, section.profile)
 
 
 def evidence(config: Config, class_names: Sequence[str]) -> tuple[EvidenceFolder, Evidence] | None:

@@ -13,18 +13,19 @@ from typing import Any
 
 from edge import build
 from edge.config import Camera, Config, check_classes, decided_by
-from edge.count.zone import ZoneCounter
 from edge.errors import EdgeError, SinkError, SourceError
 from edge.events import Past
 from edge.events.journal import Stream
 from edge.lane import Feed, Lane, Session
 from edge.ledger import Ledger
+from edge.openings import Opened, Openings, Recording
 from edge.outputs import EventsOutput, Output
 from edge.receivers import Evidence
 from edge.segment import Segmenter
-from edge.sources import RecordedFeed, check_live, is_live, open_live, open_source
+from edge.sources import RecordedFeed, check_live, is_live, open_live
+from edge.statuses import status_of, totals_of
 from edge.types import Stamp, Wall
-from edge.web.status import CameraState, CameraStatus
+from edge.web.status import CameraStatus
 
 log = logging.getLogger("edge.run")
 
@@ -72,18 +73,41 @@ class Site:
         self._tap = tap
         self._saved_s = time.monotonic()
         self._unopened: dict[str, str] = {}  # cameras without a lane, and why
+        self._openings = Openings(wake.set)
         # told the camera and each event, once it is on its way
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
         self.on_gone: Callable[[str], None] | None = None  # told the camera
 
     def apply(self, config: Config) -> None:
-        """Make the cameras those of a config; those that stay the same notice nothing.
+        """Make cameras and sinks those of a config; those that stay the same notice nothing.
 
         Raises:
             ConfigError: a class that the model does not know; nothing is changed then.
             SourceError: a kind of camera that cannot be read here; likewise.
-            SinkError: the journal cannot be written; likewise.
+            SinkError: a sink cannot be made or the journal not be written; likewise.
         """
+        self._check(config)
+        self._ledger.apply(config, self._ledger.prepare(config))
+        old, self.config = self.config, config
+        for lane in list(self.lanes):
+            if lane.name not in config.cameras or _is_other(old, config, lane.name):
+                self._close(lane, "config_changed", 0.0)  # the other cameras cannot wait
+                if lane.name not in config.cameras and self.on_gone is not None:
+                    self.on_gone(lane.name)
+        self._unopened = {}
+        known = {lane.name: lane for lane in self.lanes}
+        for name, camera in config.cameras.items():
+            if name in known:
+                if old.cameras[name] != camera:
+                    self._change(known[name], old)
+            elif is_live(camera.source):
+                self._open_or_later(name, is_start=not old.cameras)
+            else:
+                self._openings.begin(name, camera.source)
+        self._openings.keep({name: camera.source for name, camera in config.cameras.items()})
+
+    def _check(self, config: Config) -> None:
+        """Refuse what cannot be applied."""
         check_classes(config, self._segmenter.class_names)
         for camera in config.cameras.values():
             if is_live(camera.source):
@@ -93,23 +117,15 @@ class Site:
                 "journal: expected it to take all events before cameras change, got some that wait "
                 "in memory; the cameras are as they were"
             )
-        old, self.config = self.config, config
-        for lane in list(self.lanes):
-            if lane.name not in config.cameras or _is_other(old, config, lane.name):
-                self._close(lane, "config_changed")
-                if lane.name not in config.cameras and self.on_gone is not None:
-                    self.on_gone(lane.name)
-        self._unopened = {}
-        known = {lane.name: lane for lane in self.lanes}
-        for name in config.cameras:
-            if name not in known:
-                self._open_or_later(name, is_start=not old.cameras)
-            elif old.cameras[name] != config.cameras[name]:
-                self._change(known[name], old)
 
     def save(self, is_due: bool = False) -> None:
-        """Save what each camera needs to go on, now if `is_due`, else every few seconds."""
+        """Save what each camera needs to go on, now if `is_due`, else every few seconds.
+
+        Recordings that have been opened meanwhile begin.
+        """
         now_s = time.monotonic()
+        for opened in self._openings.done():
+            self._open_or_later(opened.name, opened=opened)
         if is_due or now_s - self._saved_s >= SAVE_EVERY_S:
             self._saved_s = now_s
             for lane in self.lanes:
@@ -129,7 +145,10 @@ class Site:
             CameraStatus(name, "lost", 0, 0, 0, 0, 0, 0, None, reason)
             for name, reason in self._unopened.copy().items()
         ]
-        return [_status(lane) for lane in list(self.lanes)] + unopened
+        unopened += [
+            CameraStatus(name, "opening", 0, 0, 0, 0, 0, 0, None) for name in self._openings.names
+        ]
+        return [status_of(lane) for lane in list(self.lanes)] + unopened
 
     def close(self) -> None:
         """Close all cameras; the first error is raised when all are.
@@ -148,14 +167,17 @@ class Site:
             if failure is not None:
                 raise failure
 
-    def _open_or_later(self, name: str, is_start: bool = False) -> None:
+    def _open_or_later(
+        self, name: str, is_start: bool = False, opened: Opened | None = None
+    ) -> None:
         """Open one camera; `save` tries again if the journal cannot say now where it left off.
 
-        At the start that is raised. A recording that cannot be counted is left out.
+        At the start that is raised. A recording, `opened` before, is left out if it cannot be
+        counted.
         """
         extra, is_camera = {"camera": name}, is_live(self.config.cameras[name].source)
         try:
-            self._open(name)
+            self._open(name, None if opened is None else opened.recording())
             self._unopened.pop(name, None)
         except SourceError as error:
             self._unopened[name] = str(error)
@@ -167,10 +189,9 @@ class Site:
             log.error("%s: not opened: %s%s", name, error, later, extra=extra)
             self._unopened[name] = f"not opened: {error}"
 
-    def _open(self, name: str) -> None:
-        """Open one camera."""
+    def _open(self, name: str, recording: Recording | None) -> None:
+        """Open one camera, or begin to count in a recording."""
         camera, geometry = self.config.cameras[name], build.geometry(self.config, name)
-        recording = None if is_live(camera.source) else open_source(camera.source)
         key = None if recording is None else recording.content_key
         feed: Feed
         if key is None:
@@ -187,7 +208,7 @@ class Site:
                 self._wake.set,
             )
         else:
-            feed = RecordedFeed(recording)
+            feed = RecordedFeed(recording, self._wake.set)
         provenance = {
             "kind": build.kind_of(feed if recording is None else recording),
             "session": stream.session,
@@ -279,45 +300,6 @@ class Site:
             log.error("%s: %s", lane.name, error, extra={"camera": lane.name})
             return error
         return None
-
-
-def totals_of(lane: Lane) -> str:
-    """What a camera's rules have counted, in a line: `door 12 in 9 out, hall 3 in 1 out 2 inside`.
-
-    How many are inside a zone is said while pictures come.
-    """
-    session = lane.session
-    inside = {
-        counter.rule_id: f" {counter.occupancy} inside"
-        for counter in (session.counters if session is not None else ())
-        if isinstance(counter, ZoneCounter)
-    }
-    found = [
-        f"{rule} {t.count_in} in {t.count_out} out{inside.get(rule, '')}"
-        for rule, t in lane.events.encoder.tallies().items()
-    ]
-    return ", ".join(found) or "no rules"
-
-
-def _status(lane: Lane) -> CameraStatus:
-    stats = getattr(lane.feed, "stats", None)
-    if stats is None:  # a recording
-        state: CameraState = "connected"
-        return CameraStatus(lane.name, state, lane.number, lane.frames, lane.frames, 0, 0, 0, None)
-    age_s = None if stats.last_frame_s is None else time.monotonic() - stats.last_frame_s
-    state = "connected" if stats.connected else "lost" if stats.reason else "opening"
-    return CameraStatus(
-        name=lane.name,
-        state=state,
-        session=stats.session,
-        received=stats.received,
-        processed=lane.frames,
-        dropped=stats.dropped,
-        left_out=stats.left_out,
-        reconnects=stats.reconnects,
-        last_frame_age_s=age_s,
-        reason=stats.reason,
-    )
 
 
 def _is_other(old: Config, new: Config, name: str) -> bool:

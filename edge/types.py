@@ -87,6 +87,7 @@ class Notice:
     stamp: Stamp  # when; `frame` is the number of the next frame
     session: int  # from 1; of source_restored: the one that begins
     reason: str = ""  # source_lost: what was seen, without secrets
+    unseen_s: float = 0.0  # source_lost: for how long before it pictures came that showed nothing
     gap_s: float = 0.0  # source_restored: seconds without pictures
     frames: int = 0  # frames_dropped: how many
     step_s: float = 0.0  # clock_step: seconds that world time jumped forward, or back if negative

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.testing import PERSON, Actor, frames, times
-from edge.types import Frame, Stamp, Wall
+from edge.types import Frame, Notice, Stamp, Wall
 
 UTC_S = 1_790_237_700.0
 NAMES = ("person", "car")
@@ -24,6 +24,8 @@ class Script:
         return not self.items
 
     def poll(self):
+        if self.closed:
+            self.items = [item for item in self.items if isinstance(item, Notice)]
         return self.items.pop(0) if self.items else None
 
     def close(self, patience_s=0.0):

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from receiver import Answer, Receiver
 
-from edge.delivery import Delivery, Pace, close_all
+from edge.delivery import Delivery, close_all
 from edge.errors import SinkError
 from edge.events.books import Entry
 from edge.events.journal import Journal
 from edge.events.rows import Row
+from edge.patience import Limits, Pace
 from edge.sinks.failure import NotDelivered
 from edge.sinks.rotating import RotatingFile
 from edge.sinks.webhook import Endpoint, WebhookSink
@@ -199,7 +200,7 @@ def test_one_bad_event_is_found_and_what_is_before_it_delivered(caplog):
 
 def test_a_bad_event_is_set_aside_when_it_is_old(caplog):
     journal, sink = FakeJournal(40), FakeSink(refusing(23, 24, 31))
-    delivery = Delivery("s", sink, journal, batch_size=32, dead_letter_s=0.3, pace=FAST)
+    delivery = Delivery("s", sink, journal, batch_size=32, limits=Limits(0.3), pace=FAST)
     until(lambda: journal.positions.get("s") == 40)
     delivery.close()
     good = [k for k in range(1, 41) if k not in (23, 24, 31)]
@@ -210,11 +211,57 @@ def test_a_bad_event_is_set_aside_when_it_is_old(caplog):
     assert "gave up 1 events older than 0.3 s, event_id id23 to id23" in caplog.text
 
 
+def saying_no(*bad):
+    """A receiver that says itself that it does not take these."""
+
+    def rule(ids):
+        if hit := [x for x in ids if x in names(*bad)]:
+            raise NotDelivered(f"expected good events, got {hit[0]}", "content", is_final=True)
+
+    return rule
+
+
+def test_an_event_that_is_refused_for_what_it_says_is_set_aside_though_it_is_young(caplog):
+    journal, sink = FakeJournal(40), FakeSink(saying_no(23, 31))
+    limits = Limits(dead_letter_s=604_800.0, refused_s=0.2)
+    delivery = Delivery("s", sink, journal, 32, limits, pace=FAST)
+    until(lambda: journal.positions.get("s") == 40)
+    delivery.close()
+    assert sink.got == names(*[k for k in range(1, 41) if k not in (23, 31)])
+    assert [x for x, _ in journal.dead] == names(23, 31)
+    assert "gave up 1 events refused for" in caplog.text
+
+
+def test_each_refused_event_has_its_own_time():
+    """A receiver that refuses everything for a while does not empty the journal."""
+    journal, sink = FakeJournal(40), FakeSink(saying_no(*range(1, 41)))
+    delivery = Delivery("s", sink, journal, 8, Limits(refused_s=3600.0), pace=FAST)
+    until(lambda: delivery._refused is not None)
+    delivery._refused = (1, delivery._refused[1] - 3600.0)
+    until(lambda: sink.tried.count(["id2"]) > 3)
+    assert [x for x, _ in journal.dead] == ["id1"]
+    delivery.close()
+
+
+def test_who_was_away_before_it_refused_has_not_refused_for_so_long():
+    def rule(ids):
+        cause = "away" if len(sink.tried) < 4 else "content"
+        raise NotDelivered("expected more", cause, is_final=cause == "content")
+
+    journal, sink = FakeJournal(1), FakeSink(rule)
+    delivery = Delivery("s", sink, journal, limits=Limits(refused_s=3600.0), pace=FAST)
+    until(lambda: delivery.failures)
+    delivery._failing_since_s -= 7200.0
+    until(lambda: delivery.failures > 8)
+    assert not journal.dead
+    delivery.close()
+
+
 def test_when_nothing_is_taken_all_that_is_old_is_set_aside_and_nothing_else():
     journal = FakeJournal(250, received_unix_s=time.time() - 1000)
     journal.add(5)
     sink = FakeSink(refusing(*range(1, 300), cause="refused"))
-    delivery = Delivery("s", sink, journal, dead_letter_s=900.0, pace=FAST)
+    delivery = Delivery("s", sink, journal, limits=Limits(900.0), pace=FAST)
     until(lambda: delivery.failures > 3)
     assert not journal.dead  # it has not failed for long enough: the network may be coming up
     delivery._failing_since_s -= 700
@@ -227,7 +274,7 @@ def test_when_nothing_is_taken_all_that_is_old_is_set_aside_and_nothing_else():
 
 def test_events_from_before_the_clock_was_set_are_not_old():
     journal = FakeJournal(3, received_unix_s=5.0)
-    delivery = Delivery("s", FakeSink(refusing(1)), journal, dead_letter_s=60.0, pace=FAST)
+    delivery = Delivery("s", FakeSink(refusing(1)), journal, limits=Limits(60.0), pace=FAST)
     until(lambda: delivery.failures > 3)
     delivery._failing_since_s -= 50
     until(lambda: delivery.failures > 10)
@@ -291,6 +338,67 @@ def test_a_hanging_sink_holds_up_nobody_and_close_ends():
     release.set()
     hanging._thread.join(20)
     assert not hanging._thread.is_alive()
+
+
+def test_a_successor_does_not_send_beside_its_predecessor(tmp_path):
+    """A file that is opened only then knows what is in it, and holds nothing twice."""
+    release, path = threading.Event(), tmp_path / "events.jsonl"
+
+    class Slow(RotatingFile):
+        def send(self, lines):
+            if lines:
+                release.wait(20)
+            super().send(lines)
+
+    journal = FakeJournal(20)
+    old = Delivery("s", Slow(path), journal, 20, pace=FAST)
+    until(lambda: old.oldest_waiting_s)
+    old.ask_to_end(0.0)
+    new = Delivery("s", lambda: RotatingFile(path), journal, 20, pace=FAST, after=[old])
+    until(lambda: new.last_error)
+    assert new.last_error == "still busy with what it was before the config changed"
+    assert path.read_text() == ""
+    assert new.lag == 20
+    release.set()
+    journal.add(5)
+    until(lambda: journal.positions.get("s") == 25)
+    assert new.close()
+    assert not new.last_error
+    found = [json.loads(line)["event_id"] for line in path.read_text().splitlines()]
+    assert found == names(*range(1, 26))
+
+
+def test_a_successor_that_still_waits_can_be_closed():
+    release = threading.Event()
+    journal, second, third = FakeJournal(5), FakeSink(), FakeSink()
+    first = Delivery("s", FakeSink(lambda ids: release.wait() and None), journal, pace=FAST)
+    until(lambda: first.oldest_waiting_s)
+    first.ask_to_end(0.0)
+    new = Delivery("s", second, journal, pace=FAST, after=[first])
+    new.ask_to_end(0.0)
+    new._thread.join(20)
+    assert not new.is_alive
+    assert second.is_closed
+    newest = Delivery("s", third, journal, pace=FAST, after=[first, new])
+    assert not newest.close(timeout_s=0.3)
+    assert third.got == []
+    release.set()
+
+
+def test_a_sink_that_cannot_be_made_yet_is_made_later():
+    made = []
+
+    def make():
+        made.append(FakeSink())
+        if len(made) < 3:
+            raise SinkError("events.jsonl: expected to write events, got: no such file")
+        return made[-1]
+
+    journal = FakeJournal(5)
+    delivery = Delivery("s", make, journal, pace=FAST)
+    until(lambda: journal.positions.get("s") == 5)
+    delivery.close()
+    assert made[-1].got == names(1, 2, 3, 4, 5)
 
 
 OUTCOME = st.one_of(
@@ -374,7 +482,7 @@ def test_with_the_real_journal_a_webhook_that_was_away_and_a_poison_event(journa
     receiver.start()
     receiver.stop()
     endpoint = Endpoint(receiver.url, secret="shared")
-    hook = Delivery("hook", WebhookSink(endpoint), journal, 32, dead_letter_s=0.5, pace=FAST)
+    hook = Delivery("hook", WebhookSink(endpoint), journal, 32, limits=Limits(0.5), pace=FAST)
     journal.append(entries(1, 60))
     poison = f"{77:032x}"
 
@@ -384,13 +492,13 @@ def test_with_the_real_journal_a_webhook_that_was_away_and_a_poison_event(journa
         return Answer(413) if too_many else Answer(400, body=b"no 77") if bad else Answer()
 
     receiver.rule = rule
-    hook._dead_letter_s = None
+    hook._limits = Limits()
     until(lambda: hook.failures > 3)
     journal.append(entries(61, 120))
     with receiver:
         until(lambda: journal.position("hook") == 76)
         until(lambda: "no 77" in hook.last_error)
-        hook._dead_letter_s = 0.5
+        hook._limits = Limits(refused_s=0.5)
         until(lambda: journal.position("hook") == 120)
         assert hook.close()
         wanted = [f"{k:032x}" for k in range(1, 121) if k != 77]

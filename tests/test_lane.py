@@ -159,6 +159,19 @@ def test_drops_and_clock_steps_are_told_and_change_nothing(kind):
     assert plain == checked(again)
 
 
+def test_the_end_tells_what_nobody_had_polled_yet():
+    sent = []
+    feed = Script()
+    lane = lane_of(feed, sent)
+    play(lane, seen(0.0, 1.0))
+    [(late, _)] = seen(1.0, 1.1)
+    dropped = Notice("frames_dropped", Stamp(11, 1.1, wall(1.1)), 1, frames=3)
+    feed.items = [late, dropped, lost(1.2, 12)]
+    lane.close()
+    assert checked(sent)[-3:] == ["zone_exited", "source_lost", "stopped"]
+    assert [e["frames"] for e in sent if e["type"] == "frames_dropped"] == [3]
+
+
 def test_frames_that_are_missing_are_said_with_the_next_event():
     sent = []
     lane = lane_of(Script(), sent)

@@ -22,6 +22,7 @@ LAYERS: dict[str, int] = {
         ("outputs", "build", "pipeline", "lane", "recent", "watch", "site", "ledger"), 4
     ),
     **dict.fromkeys(("journal_writer", "delivery", "receivers", "view", "api"), 4),
+    **dict.fromkeys(("patience", "openings", "statuses"), 4),
     **dict.fromkeys(("cli", "__main__"), 5),
 }
 SIDEWAYS = {2, 4, 5}  # modules of these layers may use each other; those of layer 3 never

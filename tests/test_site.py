@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from types import SimpleNamespace
 import pytest
 from feeds import NAMES, Script, play, seen, wall
 
+from edge import openings
 from edge import site as site_module
 from edge.cli.live import close_ledger
 from edge.config import Config
-from edge.errors import SinkError
+from edge.errors import EdgeError, SinkError
 from edge.events.journal import JournalError
 from edge.ledger import Ledger
+from edge.sinks.rotating import RotatingFile
 from edge.site import Site
 from edge.types import Notice, Stamp
 
@@ -61,6 +64,15 @@ def running(folder, config, **more):
     finally:
         site.close()
         with_ledger.close(1.0)
+
+
+def until_lanes(site, count):
+    """Recordings are opened on threads of their own."""
+    deadline = time.monotonic() + 30
+    while len(site.lanes) < count:
+        site.save()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def events_of(ledger) -> list[dict]:
@@ -183,6 +195,7 @@ def test_a_reload_on_a_full_disk_costs_no_camera(tmp_path, monkeypatch):
             site.apply(new)
         assert [lane.name for lane in site.lanes] == ["gate", "door"]
         disk["is_full"] = False
+        assert ledger.flush(100.0)
         site.apply(new)
         assert {lane.name for lane in site.lanes} == {"gate", "door", "yard"}
         assert set(site.lanes[0].events.encoder.tallies()) == {"hall"}  # the door
@@ -311,6 +324,7 @@ def test_a_recording_among_cameras_leaves_their_books_alone(tmp_path):
     config = Config.model_validate({"cameras": {"clip": {"source": str(CLIP)}}})
     config = config.model_copy(update={"snapshot_every_s": 1.0})
     with running(tmp_path, config) as (site, ledger):
+        until_lanes(site, 1)
         site.lanes[0].events._windows.update(seen(0.0, 0.2)[0][0].stamp)
         site.save(is_due=True)
         assert ledger.flush()
@@ -339,6 +353,7 @@ def test_a_recording_that_is_stopped_and_counted_again_gives_what_one_run_gives(
 
     def run(folder, until_s, is_whole):
         with running(folder, config) as (site, ledger):
+            until_lanes(site, 1)
             site.lanes[0].feed = Script() if is_whole else Unfinished()
             play(site.lanes[0], recorded(0.0, until_s))
             site.close()
@@ -384,6 +399,146 @@ def test_overcrowding_ends_with_the_pictures(tmp_path, end):
         ]
         assert all(e["zone"]["dwell_s"] >= 1.0 for e in found[:1])
         agree(ledger)
+
+
+def test_a_recording_that_hangs_while_it_is_opened_holds_up_nobody(tmp_path, monkeypatch):
+    goes_on, asked = threading.Event(), []
+    plain = openings.open_source
+
+    def hanging(source, reads_ahead):
+        asked.append(source)
+        if len(asked) == 1:
+            goes_on.wait(30)
+        return plain(str(CLIP), reads_ahead)
+
+    monkeypatch.setattr(openings, "open_source", hanging)
+    gate = {"source": "rtsp://10.0.0.1/gate"}
+
+    def config(**clips):
+        return Config.model_validate({"cameras": {"gate": gate, **clips}})
+
+    with running(tmp_path, config(clip={"source": "/net/a.mp4"})) as (site, _):
+        assert [(s.name, s.state) for s in site.statuses()][1:] == [("clip", "opening")]
+        site.apply(config(clip={"source": "/net/a.mp4"}, other={"source": "/net/b.mp4"}))
+        until_lanes(site, 2)
+        assert [lane.name for lane in site.lanes] == ["gate", "other"]
+        site.apply(config(clip={"source": "/net/c.mp4"}))  # what hangs is not wanted any more
+        until_lanes(site, 2)
+        first = site.lanes[1]
+        goes_on.set()
+        site.lanes[0].feed.items = []
+        deadline = time.monotonic() + 30
+        while any("edge-open" in thread.name for thread in threading.enumerate()):
+            assert time.monotonic() < deadline
+        site.save()
+        assert site.lanes[1:] == [first]
+    assert asked == ["/net/a.mp4", "/net/b.mp4", "/net/c.mp4"]
+
+
+def test_a_recording_that_cannot_be_opened_is_left_out_and_said(tmp_path, caplog):
+    missing = str(tmp_path / "none.mp4")
+    config = Config.model_validate({"cameras": {"clip": {"source": missing}}})
+    with running(tmp_path, config) as (site, _):
+        deadline = time.monotonic() + 30
+        while [s.state for s in site.statuses()] != ["lost"]:
+            site.save()
+            assert time.monotonic() < deadline
+        assert "no such file" in site.statuses()[0].reason
+        assert "clip: " in caplog.text
+
+
+BAD = {
+    "class": {"cameras": {"gate": {"source": "rtsp://10.0.0.1/gate", "classes": ["ghost"]}}},
+    "kind": {"cameras": {"gate": {"source": "gst:fakesrc ! appsink"}}},
+    "sink": {"sinks": {"broker": {"type": "mqtt", "host": "h", "prefix": "a/#"}}},
+    "folder": {"sinks": {"file": {"type": "file", "path": "/none/at/all.jsonl"}}},
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_config_that_cannot_be_applied_changes_nothing(tmp_path, bad):
+    def config(**more):
+        sections = {
+            "cameras": {"gate": {"source": "rtsp://10.0.0.1/gate", "lines": {"middle": MIDDLE}}},
+            "sinks": {"kept": {"type": "file", "path": str(tmp_path / "kept.jsonl")}},
+        }
+        return Config.model_validate({**sections, **more})
+
+    before = config()
+    other = {"type": "file", "path": str(tmp_path / "other.jsonl")}
+    wrong = BAD[bad]
+    new = config(**{**wrong, "sinks": {"other": other, **wrong.get("sinks", {})}})
+    with running(tmp_path, before) as (site, ledger):
+        lane = site.lanes[0]
+        with pytest.raises(EdgeError):
+            site.apply(new)
+        assert site.lanes == [lane]
+        assert site.config is before
+        assert [sink.name for sink in ledger.sink_statuses()] == ["kept"]
+        play(lane, seen(0.0, 4.0))
+        assert ledger.flush()
+    lines = (tmp_path / "kept.jsonl").read_text().splitlines()
+    assert [json.loads(line)["type"] for line in lines][-1] == "stopped"
+
+
+def test_a_sink_that_hangs_does_not_hold_up_a_reload(tmp_path, monkeypatch):
+    goes_on, path = threading.Event(), tmp_path / "events.jsonl"
+    plain = RotatingFile.send
+
+    def send(self, lines):
+        if lines and not goes_on.is_set():
+            goes_on.wait(30)
+        plain(self, lines)
+
+    monkeypatch.setattr(RotatingFile, "send", send)
+
+    def config(**file):
+        sinks = {"file": {"type": "file", "path": str(path), **file}}
+        camera = {"source": "rtsp://10.0.0.1/gate", "lines": {"middle": MIDDLE}}
+        return Config.model_validate({"cameras": {"gate": camera}, "sinks": sinks})
+
+    with running(tmp_path, config()) as (site, ledger):
+        assert ledger.flush()
+        old = ledger._deliveries["file"]
+        site.apply(config(keep=3))
+        site.apply(config(keep=4))
+        assert old.is_alive  # nobody has waited for it
+        assert [delivery.name for delivery in ledger._leaving] == ["file", "file"]
+        play(site.lanes[0], seen(0.0, 4.0))
+        goes_on.set()
+        wanted = [e["event_id"] for e in events_of(ledger)]
+        deadline = time.monotonic() + 30
+        while len(path.read_text().splitlines()) < len(wanted):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert [json.loads(line)["event_id"] for line in path.read_text().splitlines()] == wanted
+
+
+def test_a_camera_that_hangs_does_not_hold_up_a_reload(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(Script, "close", lambda self, patience_s=0.0: waited.append(patience_s))
+    rules = {"lines": {"middle": MIDDLE}}
+    with running(tmp_path, config_of(gate=rules, yard=rules)) as (site, _):
+        site.apply(config_of(gate={**rules, "max_fps": 5}))
+        assert waited == [0.0, 0.0]
+
+
+def test_what_is_old_is_deleted_soon_after_a_start(tmp_path, monkeypatch):
+    """A box that is switched off every evening, or every few minutes, needs it as well."""
+    config = Config.model_validate({"journal": {"keep_days": 3}})
+    ledger = Ledger(tmp_path / "journal.db", config)
+    asked = []
+    monkeypatch.setattr(ledger.journal, "retain", lambda *given: asked.append(given))
+    for _ in range(3):
+        ledger.retain()
+    ledger._retiring.join(30)
+    assert [given[0] for given in asked] == [3 * 86_400.0]
+    ledger.apply(config.model_copy(update={"journal": Config().journal}), [])
+    ledger._retained_s = -1e9
+    ledger.retain()
+    ledger._retiring.join(30)
+    assert asked[-1][0] == 90 * 86_400.0  # as a reload has it
+    ledger.close(1.0)
 
 
 class Encoding:

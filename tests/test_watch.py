@@ -19,8 +19,8 @@ from edge.watch import watch
 MANY = ProviderSettings(cpu=CpuSettings(at_once=None))  # runs
 
 
-def lane_of(name, source, config, segmenter, sent) -> Lane:
-    recording = open_source(str(source))
+def lane_of(name, source, config, segmenter, sent, wake) -> Lane:
+    recording = open_source(str(source), reads_ahead=False)
     provenance = build.provenance(name, recording, segmenter)
     encoder = build.encoder(config, name, provenance)
 
@@ -33,7 +33,7 @@ def lane_of(name, source, config, segmenter, sent) -> Lane:
         )
 
     events = EventsOutput(encoder, lambda event: sent.append(dumps(event)))
-    return Lane(name, RecordedFeed(recording), 1, begin, events)
+    return Lane(name, RecordedFeed(recording, wake.set), 1, begin, events)
 
 
 @pytest.mark.parametrize(("batch", "threads"), [(1, 1), (2, 1), (3, 1), (1, 2), (1, 4), (2, 3)])
@@ -49,15 +49,17 @@ def test_many_recordings_at_once_give_what_each_gives_alone(
     segmenter = build.segmenter(model=str(square_model), threads=threads, settings=MANY)
     assert segmenter.at_once == threads
     together = {name: [] for name in sources}
+    wake = threading.Event()
     lanes = [
-        lane_of(name, source, config, segmenter, together[name]) for name, source in sources.items()
+        lane_of(name, source, config, segmenter, together[name], wake)
+        for name, source in sources.items()
     ]
     turns, stages = [], []
     watch(
         lanes,
         segmenter,
         threading.Event(),
-        threading.Event(),
+        wake,
         lambda: turns.append([lane.frames for lane in lanes]),
         lambda camera, spent: stages.append((camera, set(spent))),
         batch,
@@ -72,22 +74,22 @@ def test_many_recordings_at_once_give_what_each_gives_alone(
         assert [json.loads(x) for x in together[name]] == [json.loads(x) for x in alone]
     assert [lane.frames for lane in lanes] == [60, 100, 140]
     assert len(stages) == 300
-    # While all have frames, none is more than one turn ahead.
-    assert all(max(t) - min(t) <= 1 for t in turns if max(t) < 60)
+    # None is far behind; how far, the decoders decide.
+    assert all(max(t) - min(t) <= 30 for t in turns if max(t) < 60)
 
 
 def test_it_stops_with_what_the_model_has_seen(scene, square_model):
     config = Config.model_validate({"cameras": {"c": {"source": "c.mp4"}}})
     segmenter = build.segmenter(model=str(square_model), threads=1)
     sent: list[str] = []
-    lane = lane_of("c", scene("c.mp4", frames=60), config, segmenter, sent)
-    stop = threading.Event()
+    stop, wake = threading.Event(), threading.Event()
+    lane = lane_of("c", scene("c.mp4", frames=60), config, segmenter, sent, wake)
 
     def each_turn() -> None:
         if lane.frames == 10:
             stop.set()
 
-    watch([lane], segmenter, stop, threading.Event(), each_turn)
+    watch([lane], segmenter, stop, wake, each_turn)
     assert 11 <= lane.frames <= 12
     lane.close()
     assert json.loads(sent[-1])["type"] == "stopped"
@@ -96,8 +98,10 @@ def test_it_stops_with_what_the_model_has_seen(scene, square_model):
 def test_a_camera_that_is_taken_away_is_not_counted_any_more(scene, square_model):
     config = Config.model_validate({"cameras": {"a": {"source": "a"}, "b": {"source": "b"}}})
     segmenter = build.segmenter(model=str(square_model), threads=1)
+    wake = threading.Event()
     lanes = [
-        lane_of(name, scene(f"{name}.mp4", frames=60), config, segmenter, []) for name in ("a", "b")
+        lane_of(name, scene(f"{name}.mp4", frames=60), config, segmenter, [], wake)
+        for name in ("a", "b")
     ]
     first = lanes[0]
 
@@ -105,5 +109,5 @@ def test_a_camera_that_is_taken_away_is_not_counted_any_more(scene, square_model
         if first in lanes and first.frames == 20:
             lanes.remove(first)
 
-    watch(lanes, segmenter, threading.Event(), threading.Event(), each_turn)
+    watch(lanes, segmenter, threading.Event(), wake, each_turn)
     assert (first.frames, lanes[0].frames) == (20, 60)

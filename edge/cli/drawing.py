@@ -15,7 +15,7 @@ from pathlib import Path
 from edge import build
 from edge.cli.editing import Editable
 from edge.cli.page import LivePage, rules_of
-from edge.cli.recorded import stop_on_signal
+from edge.cli.signals import stop_on_signal
 from edge.cli.terminal import console, teller, warn
 from edge.config import Camera, Config
 from edge.errors import ModelError

@@ -24,7 +24,8 @@ from edge.ledger import Ledger
 from edge.segment import Segmenter
 from edge.sinks.evidence import EvidenceFolder
 from edge.sinks.stdout import StandardOutput
-from edge.site import Outputs, Send, Site, state_folder, totals_of
+from edge.site import Outputs, Send, Site, state_folder
+from edge.statuses import totals_of
 from edge.watch import watch
 from edge.web.status import EvidenceStatus, SinkStatus, Status
 
@@ -193,16 +194,10 @@ class _Routine:
     def _reload(self) -> None:
         notify("RELOADING=1")
         try:
-            config = self._wishes.load()
-            fixed = [
-                k
-                for k in ("model", "journal", "evidence", "web", "log", "blur_people")
-                if getattr(config, k) != getattr(self.site.config, k)
-            ]
-            if fixed:
-                log.warning("%s: changed in the config, not until the next start", ", ".join(fixed))
-            self.ledger.apply(config)
+            config, before = self._wishes.load(), self.site.config
             self.site.apply(config)
+            if later := _for_the_next_start(before, config):
+                log.warning("%s: changed in the config, not until the next start", ", ".join(later))
             log.info("config read again: %d cameras", len(config.cameras))
         except EdgeError as error:
             for line in str(error).splitlines():
@@ -221,6 +216,13 @@ class _Routine:
                 totals_of(lane),
                 extra={"camera": lane.name},
             )
+
+
+def _for_the_next_start(before: Config, after: Config) -> list[str]:
+    """What has changed and is not taken over by a process that runs."""
+    sections = ("model", "evidence", "web", "log", "blur_people")
+    found = [name for name in sections if getattr(before, name) != getattr(after, name)]
+    return found + ["journal.path"] * (before.journal.path != after.journal.path)
 
 
 def _page(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from edge import build, pipeline
 from edge.cli.live import FINISH_S, close_ledger, journal_path
 from edge.cli.logs import start_logging
+from edge.cli.signals import ended_at_once, stop_on_signal
 from edge.cli.terminal import (
     ProgressOutput,
     console,
@@ -156,7 +155,8 @@ def run_recorded(
             target = standard_output() if events in (None, "-") else Path(str(events))
             return finish.enter_context(JsonLinesSink(target))
 
-        segmenter = build.configured_segmenter(config, teller(results.quiet))
+        with ended_at_once():
+            segmenter = build.configured_segmenter(config, teller(results.quiet))
         if not results.quiet:
             described = f"{segmenter.session.file.path.name} on {segmenter.session.described}"
             console.print(f"model {described}", style="dim", highlight=False)
@@ -271,18 +271,3 @@ def named(path: Path, camera: str) -> Path:
     """
     stem, dot, rest = path.name.partition(".")
     return path.with_name(f"{stem}.{camera}{dot}{rest}")
-
-
-def stop_on_signal() -> threading.Event:
-    """Set on the first SIGINT or SIGTERM; a second SIGINT interrupts at once."""
-    stop = threading.Event()
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, ask)
-        signal.signal(signal.SIGTERM, ask)
-    return stop

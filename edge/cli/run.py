@@ -31,8 +31,9 @@ from edge.cli.options import (
 )
 from edge.cli.recorded import Results, direct_sink, run_recorded, session_outputs
 from edge.cli.redact import hidden
+from edge.cli.signals import ended_at_once
 from edge.cli.status_line import has_screen
-from edge.cli.terminal import log_stream
+from edge.cli.terminal import log_stream, warn
 from edge.config import Config, with_listen, with_model
 from edge.errors import ConfigError, EdgeError
 from edge.sinks.tracks import format_of, tracks_format
@@ -186,13 +187,13 @@ def run(  # noqa: PLR0913
     def count_live() -> bool:
         asked = Asked()
         asked.on_signals()
-        level = "warning" if quiet else config.log.level
-        start_logging(config.log.format, level, known, log_stream())
+        form, level = config.log.format, "warning" if quiet else config.log.level
+        start_logging(form, level, known, log_stream())
 
         def load_again() -> Config:
             config, secrets = load()
             known.update(secrets)
-            start_logging(config.log.format, level, known, log_stream())
+            start_logging(form, level, known, log_stream())
             return config
 
         wishes = Wishes(
@@ -206,7 +207,8 @@ def run(  # noqa: PLR0913
             tap=run_report.tapped if run_report else None,
             status_lines=not quiet and has_screen(config),
         )
-        segmenter = build.configured_segmenter(config)
+        with ended_at_once():
+            segmenter = build.configured_segmenter(config)
         run_live(config, segmenter, wishes, asked)
         return asked.by_signal
 
@@ -215,6 +217,14 @@ def run(  # noqa: PLR0913
         if is_watching:
             stopped = count_live()
         else:
+            if watch:
+                warn(
+                    "edge",
+                    [
+                        "--watch: expected cameras, got recordings, which are counted as"
+                        " the config was at the start"
+                    ],
+                )
             stopped = run_recorded(config, results, events, journal, known, edits)
     if stopped:
         raise typer.Exit(130)

@@ -23,7 +23,8 @@ from edge.cli.options import (
     camera_name,
     combined,
 )
-from edge.cli.recorded import check_not_overwritten, stop_on_signal, warnings
+from edge.cli.recorded import check_not_overwritten, warnings
+from edge.cli.signals import stop_on_signal
 from edge.cli.terminal import ProgressOutput, console, totals_table, warn
 from edge.config import Camera, Config, load
 from edge.errors import ConfigError, SinkError

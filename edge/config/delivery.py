@@ -82,7 +82,15 @@ class MqttSink(Section):
         default=10.0, gt=0, le=600, description="Seconds to wait for the receiver."
     )
     dead_letter_s: float = Field(
-        default=WEEK_S, gt=0, description="Age, seconds, at which a refused event is set aside."
+        default=WEEK_S,
+        gt=0,
+        description="Age, seconds, at which an event that cannot be delivered is set aside.",
+    )
+    refused_s: float = Field(
+        default=900.0,
+        gt=0,
+        description="Seconds for which one event that the receiver refuses for what it says (HTTP "
+        "400, 413, 422; MQTT 5 likewise) holds up the others, before it is set aside.",
     )
 
     @model_validator(mode="after")
@@ -121,7 +129,15 @@ class WebhookSink(Section):
         default=10.0, gt=0, le=600, description="Seconds to wait for the receiver."
     )
     dead_letter_s: float = Field(
-        default=WEEK_S, gt=0, description="Age, seconds, at which a refused event is set aside."
+        default=WEEK_S,
+        gt=0,
+        description="Age, seconds, at which an event that cannot be delivered is set aside.",
+    )
+    refused_s: float = Field(
+        default=900.0,
+        gt=0,
+        description="Seconds for which one event that the receiver refuses for what it says (HTTP "
+        "400, 413, 422; MQTT 5 likewise) holds up the others, before it is set aside.",
     )
 
 

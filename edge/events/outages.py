@@ -64,7 +64,10 @@ class Outages:
 
     def _restored(self, gap_s: float, at_unix_s: float) -> None:
         if self._open is not None:
-            self._closed.append(replace(self._open, end_unix_s=at_unix_s, gap_s=gap_s))
+            # One that froze was not seen long before it was called lost.
+            start_s = min(self._open.start_unix_s, at_unix_s - gap_s)
+            closed = replace(self._open, start_unix_s=start_s, end_unix_s=at_unix_s, gap_s=gap_s)
+            self._closed.append(closed)
             self._open = None
         elif gap_s > 0:
             start_s = at_unix_s - gap_s

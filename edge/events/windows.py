@@ -55,7 +55,7 @@ class Windows:
 
     def update(self, stamp: Stamp) -> list[Window]:
         """The windows that ended before this frame, or with it."""
-        now_s = stamp.media_s if stamp.wall is None else stamp.wall.utc_s
+        now_s = _time_s(stamp)
         if self._last_s is None:
             self._is_utc = stamp.wall is not None
             first = int(now_s // self._every_s)
@@ -79,9 +79,16 @@ class Windows:
         self._last_s = now_s
         return ended
 
-    def interrupt(self) -> None:
-        """The source is lost: the time until its next frame will not have been seen."""
+    def interrupt(self, stamp: Stamp | None = None, unseen_s: float = 0.0) -> None:
+        """The source is lost: the time until its next frame will not have been seen.
+
+        Nor were the `unseen_s` before `stamp`, though frames came, which showed nothing. Of those
+        the window that has begun is told; one that has ended is out.
+        """
         self._is_broken = True
+        if stamp is not None and unseen_s > 0 and self._last_s is not None:
+            since_s = max(_time_s(stamp) - unseen_s, self._start_s(self._number))
+            self._seen_s = max(0.0, self._seen_s - max(0.0, self._last_s - since_s))
 
     def close(self) -> Window | None:
         """The window that has begun, at the end of the recording; None without any frame."""
@@ -107,3 +114,7 @@ class Windows:
 
     def _start_s(self, number: int) -> float:
         return number * self._every_s
+
+
+def _time_s(stamp: Stamp) -> float:
+    return stamp.media_s if stamp.wall is None else stamp.wall.utc_s

@@ -50,6 +50,20 @@ def discovery(event: Mapping[str, Any], topics: Topics) -> dict[str, str]:
     return found
 
 
+def announced(topics: Topics) -> str:
+    """What to subscribe to for all that was announced of a device."""
+    return f"{PREFIX}/+/{_slug(topics.device)}/+/config"
+
+
+def is_about(payload: str, source: str, topics: Topics) -> bool:
+    """Whether a discovery message announces something of a source, whoever wrote it."""
+    try:
+        found = json.loads(payload)["device"]["identifiers"]
+        return bool(found == [_unique(topics.device, source)])
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
 Entity = tuple[str, tuple[str, ...], dict[str, Any]]
 
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.sinks.failure import NotDelivered
-from edge.sinks.homeassistant import discovery
-from edge.sinks.mqtt_link import BrokerAddress, Message, MqttLink
+from edge.sinks.homeassistant import announced, discovery, is_about
+from edge.sinks.mqtt_address import BrokerAddress
+from edge.sinks.mqtt_link import Message, MqttLink
 from edge.sinks.profile import Profile, profiled
 from edge.sinks.topics import Topics
 
@@ -31,7 +32,9 @@ class MqttSink:
 
     Events come in order. After an interruption some may come again, and a receiver drops them by
     their event_id. Totals follow after the events of a batch, the newest only, so that they never
-    go back. An MQTT 3.1.1 broker that forbids a topic says nothing of it; one of MQTT 5 does.
+    go back. Totals and announcements of a rule that is no more are deleted, also of one that went
+    while we were away: the broker is asked once what it keeps of us. An MQTT 3.1.1 broker that
+    forbids a topic says nothing of it; one of MQTT 5 does.
     """
 
     def __init__(
@@ -67,7 +70,8 @@ class MqttSink:
         )
         self._retained: dict[str, str] = {}  # payload by topic; "" deletes it
         self._changed: dict[str, None] = {}  # topics of which the broker has not the newest
-        self._announced: dict[str, set[str]] = {}  # discovery topics by source
+        self._announced: dict[str, set[str]] = {}  # topics of rules by source
+        self._left: dict[str, str] | None = None  # retained of an earlier run; None: not asked yet
 
     def send(self, lines: Sequence[str]) -> None:
         """Publish events, then the totals and states that they change.
@@ -118,6 +122,13 @@ class MqttSink:
         # A broker that was restarted may have forgotten everything.
         self._changed = dict.fromkeys(self._retained)
         self._link.publish([Message(self._topics.status, "online", retain=True)])
+        if self._left is None:
+            asked = [self._topics.all_counts]
+            if self._home_assistant:
+                asked.append(announced(self._topics))
+            left = self._link.retained(asked)
+            if self._link.is_up:
+                self._left = left
 
     def _publish_retained(self) -> None:
         topics = list(self._changed)
@@ -133,13 +144,30 @@ class MqttSink:
             self._retain(topic, _counts(event, self._retained.get(topic)))
         if (state := _STATES.get(event["type"])) is not None:
             self._retain(self._topics.source_status(source), state)
-        if self._home_assistant and event["type"] in ("started", "config_changed"):
-            found = discovery(event, self._topics)
-            for topic in self._announced.get(source, set()) - found.keys():
-                self._retain(topic, "")  # a rule that is no more
-            self._announced[source] = set(found)
-            for topic, payload in found.items():
-                self._retain(topic, payload)
+        if event["type"] in ("started", "config_changed"):
+            self._announce(event)
+
+    def _announce(self, event: Mapping[str, Any]) -> None:
+        """Take over which rules a source has; those that are no more leave the broker."""
+        source = event["source"]["id"]
+        found = discovery(event, self._topics) if self._home_assistant else {}
+        rules = {self._topics.counts(source, rule["id"]) for rule in event["rules"]}
+        for topic in self._of_before(source) - found.keys() - rules:
+            self._retain(topic, "")
+        self._announced[source] = found.keys() | rules
+        for topic, payload in found.items():
+            self._retain(topic, payload)
+
+    def _of_before(self, source: str) -> set[str]:
+        """Topics of a source's rules until now, of this run or, the first time, of earlier ones."""
+        if source in self._announced:
+            return self._announced[source]
+        counts = self._topics.counts(source, "")
+        return {
+            topic
+            for topic, payload in (self._left or {}).items()
+            if topic.startswith(counts) or is_about(payload, source, self._topics)
+        }
 
     def _retain(self, topic: str, payload: str) -> None:
         self._retained[topic] = payload

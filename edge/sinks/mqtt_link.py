@@ -9,52 +9,25 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge.errors import SinkError
 from edge.sinks.failure import Cause, NotDelivered
+from edge.sinks.mqtt_address import BrokerAddress, tls_context
 
 KEEPALIVE_S = 30  # a broker that says nothing for 1.5 times as long is taken for dead
 MOST_AHEAD = 20  # messages before an acknowledgement; fewer if an MQTT 5 broker says so
 GOODBYE_S = 1.0
+QUIET_S = 0.5  # after the last retained message, and after the broker took our wish for them
 LOGIN_REFUSED = (128, 132, 133, 134, 135, 138, 140)  # reason codes of CONNACK, MQTT 5, 3.2.2.2
+UNWANTED = (144, 149, 153)  # topic name, size, format of a message; not who may send it
 BUSY = (136, 137, 151, 159)  # unavailable, busy, quota exceeded, connection rate exceeded
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Certificates, PEM files.
-
-    `insecure` encrypts without asking who is at the other end: for tests only.
-    """
-
-    ca_file: str | None = None  # None: those of the system
-    cert_file: str | None = None  # ours
-    key_file: str | None = None
-    insecure: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where a broker is and how to log in."""
-
-    host: str
-    port: int | None = None  # None: 1883, or 8883 with TLS
-    version: Literal["3.1.1", "5"] = "3.1.1"
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: Tls | None = None
-    timeout_s: float = 10.0
-
-    def __str__(self) -> str:
-        port = self.port or (1883 if self.tls is None else 8883)
-        return f"MQTT broker {self.host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +58,7 @@ class MqttLink:
             SinkError: A certificate file cannot be used.
         """
         self._address, self._client_id, self._will = address, client_id, will
-        self._tls = None if address.tls is None else _context(address, address.tls)
+        self._tls = None if address.tls is None else tls_context(address, address.tls)
         self._client: mqtt.Client | None = None
         self._changed = threading.Condition()
         self._is_up = False
@@ -93,6 +66,8 @@ class MqttLink:
         self._code = 0
         self._ahead = MOST_AHEAD
         self._answers: dict[int, int] = {}  # message id -> reason code, from PUBACK
+        self._kept: dict[str, str] = {}  # retained payloads by topic, while they are asked for
+        self._news_s: float | None = None  # when the last of them came, or our wish was taken
 
     @property
     def is_up(self) -> bool:
@@ -139,6 +114,25 @@ class MqttLink:
                 error.sent += start
                 raise
 
+    def retained(self, topics: Sequence[str]) -> dict[str, str]:
+        """What the broker keeps of these topics, by topic; nothing if it does not let us ask.
+
+        It does not say when that was all: what comes within QUIET_S after the last counts.
+        """
+        client = self._client
+        if client is None:
+            return {}
+        self._kept, self._news_s = {}, None
+        client.on_message, client.on_subscribe = self._on_message, self._on_subscribe
+        client.subscribe([(topic, 0) for topic in topics])
+        by_s = time.monotonic() + self._address.timeout_s
+        with self._changed:
+            while (left_s := self._quiet_in_s(by_s)) > 0:
+                self._changed.wait(left_s)
+        client.unsubscribe(list(topics))
+        client.on_message = client.on_subscribe = None
+        return self._kept
+
     def close(self) -> None:
         """Say goodbye, so that the will stays unspoken, and disconnect."""
         client = self._client
@@ -171,7 +165,9 @@ class MqttLink:
                 info = client.publish(message.topic, message.payload, 1, message.retain)
             except ValueError as error:  # longer than MQTT allows
                 self._wait(ids)
-                raise self._failure("a message", str(error), "content", len(ids)) from error
+                failure = self._failure("a message", str(error), "content", len(ids))
+                failure.is_final = True
+                raise failure from error
             ids.append(info.mid)
         self._wait(ids)
 
@@ -191,7 +187,9 @@ class MqttLink:
         code = codes[sent]
         if code is not None:
             cause: Cause = "away" if code in BUSY else "content"
-            raise self._failure("a message to be taken", f"reason code {code}", cause, sent)
+            failure = self._failure("a message to be taken", f"reason code {code}", cause, sent)
+            failure.is_final = code in UNWANTED
+            raise failure
         if is_up:
             self.drop()  # late acknowledgements must not count for other messages
             reason = f"none in {timeout_s:g} s"
@@ -241,6 +239,25 @@ class MqttLink:
             self._answers[mid] = code.value
             self._changed.notify_all()
 
+    def _quiet_in_s(self, by_s: float) -> float:
+        """For how long to wait yet for what the broker keeps, until `by_s` at most."""
+        if not self._is_up:
+            return 0.0
+        end_s = by_s if self._news_s is None else min(by_s, self._news_s + QUIET_S)
+        return end_s - time.monotonic()
+
+    def _on_subscribe(self, *_: Any) -> None:
+        with self._changed:
+            self._news_s = time.monotonic()
+            self._changed.notify_all()
+
+    def _on_message(self, _c: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        with self._changed:
+            if message.retain and message.payload:
+                self._kept[message.topic] = message.payload.decode("utf-8", "replace")
+                self._news_s = time.monotonic()
+                self._changed.notify_all()
+
     def _unreachable(self, error: OSError | ValueError) -> NotDelivered:
         if isinstance(error, ssl.SSLCertVerificationError):
             files = self._address.tls and self._address.tls.ca_file
@@ -254,27 +271,3 @@ class MqttLink:
 
     def _failure(self, wanted: str, got: str, cause: Cause, sent: int = 0) -> NotDelivered:
         return NotDelivered(f"{self._address}: expected {wanted}, got {got}", cause, sent)
-
-
-def _context(address: BrokerAddress, tls: Tls) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        what = f"{address}: expected certificates (PEM) in {tls.ca_file}"
-        raise SinkError(f"{what}, got: {_why(error)}") from error
-    if tls.cert_file is not None:
-        try:
-            # A password asked for on a terminal would hang: an encrypted key is refused.
-            context.load_cert_chain(tls.cert_file, tls.key_file, password=lambda: "")
-        except (OSError, ssl.SSLError) as error:
-            what = f"{address}: expected a certificate and its unencrypted key (PEM) in"
-            files = f"{tls.cert_file} and {tls.key_file}"
-            raise SinkError(f"{what} {files}, got: {_why(error)}") from error
-    if tls.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _why(error: OSError) -> str:
-    return (getattr(error, "reason", None) or error.strerror or str(error)).lower()

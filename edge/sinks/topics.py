@@ -49,6 +49,11 @@ class Topics:
         return f"{self._device}/{level(source)}/counts/{level(rule)}"
 
     @property
+    def all_counts(self) -> str:
+        """What to subscribe to for the totals of all rules."""
+        return f"{self._device}/+/counts/+"
+
+    @property
     def _device(self) -> str:
         return f"{self.prefix.strip('/')}/{level(self.device)}"
 

@@ -171,7 +171,10 @@ class WebhookSink:
 
     def _failure(self, got: str, cause: Cause, wait_s: float = 0.0) -> NotDelivered:
         return NotDelivered(
-            f"{self._where}: expected an answer 2xx, got {got}", cause, retry_after_s=wait_s
+            f"{self._where}: expected an answer 2xx, got {got}",
+            cause,
+            retry_after_s=wait_s,
+            is_final=cause == "content",
         )
 
 

@@ -16,6 +16,12 @@ _KINDS: dict[str, LiveKind] = {
     "https": "http",
     "gst": "gst",
 }
+# Of GStreamer elements; a value is quoted, with backslashes, or a word.
+_PROPERTY = re.compile(
+    r"""((?<![\w-])(?:(?:user|proxy)-(?:id|pw)|[\w-]*(?:password|passphrase|secret|token|cookies))
+    \s*=\s*)(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?:\\.|[^\s\\])+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def is_live(text: str) -> bool:
@@ -53,13 +59,18 @@ def kind_of(address: str) -> LiveKind:
 def masked(source: str) -> str:
     """A source without its secrets, for messages and logs.
 
-    User, password and the values of a query are replaced, wherever they stand in `source`.
+    User, password and the values of a query are replaced, wherever they stand in `source`; in a
+    pipeline, properties that hold them as well.
 
     >>> masked("rtsp://admin:p@ss@10.0.0.5:554/ch1?token=abc&sub=1")
     'rtsp://***@10.0.0.5:554/ch1?token=***&sub=***'
+    >>> masked("gst:rtspsrc location=rtsp://a/b user-id=me user-pw='pa ss' ! appsink")
+    'gst:rtspsrc location=rtsp://a/b user-id=*** user-pw=*** ! appsink'
     >>> masked("clips/door.mp4")
     'clips/door.mp4'
     """
+    if source.lower().startswith("gst:"):
+        source = _PROPERTY.sub(r"\1***", source)
     if "://" not in source:
         return source
     # Greedy: a password may hold / and @ itself.

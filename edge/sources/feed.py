@@ -10,33 +10,45 @@ from dataclasses import replace
 from edge.errors import SourceError
 from edge.sources.file import VideoFile
 from edge.sources.folder import ImageFolder
+from edge.sources.prefetch import Prefetch
 from edge.types import Frame, Notice, Stamp
 
 log = logging.getLogger("edge.source")
 
 
 class RecordedFeed:
-    """Every frame of a recording, whenever it is asked for. `ended` when there are no more."""
+    """Every frame of a recording, in order, read ahead on a thread of its own, which waits for us.
 
-    def __init__(self, source: VideoFile | ImageFolder) -> None:
+    Asking never waits: a disk that is slow or gone holds up this recording only.
+    """
+
+    def __init__(
+        self, source: VideoFile | ImageFolder, on_ready: Callable[[], None] | None = None
+    ) -> None:
+        """Begin to read. The source must not read ahead itself, and is closed with the feed.
+
+        `on_ready` is called on the thread whenever `poll` has something new.
+        """
         self._source = source
-        self.ended = False
+        self._ahead = Prefetch(iter(source), on_ready=on_ready)
+
+    @property
+    def ended(self) -> bool:
+        """Whether there are no more frames."""
+        return self._ahead.ended
 
     def poll(self) -> Frame | None:
-        """The next frame; waits while it is decoded. An unreadable rest ends the recording."""
-        if self.ended:
-            return None
+        """The next frame, if it is decoded. An unreadable rest ends the recording."""
         try:
-            frame = next(self._source, None)
+            return self._ahead.poll()
         except SourceError as error:
             log.error("%s", error)
-            frame = None
-        self.ended = frame is None
-        return frame
+            return None
 
     def close(self, patience_s: float = 0.0) -> None:
-        """Stop reading."""
-        self._source.close()
+        """Stop reading; a read that hangs longer is left alone."""
+        if self._ahead.close(patience_s):
+            self._source.close()
 
 
 class PacedFeed:
@@ -78,6 +90,7 @@ class PacedFeed:
         self._number = 0
         self._next: Frame | None = None
         self._last_s = 0.0
+        self._is_closed = False
 
     @property
     def due_s(self) -> float:
@@ -91,7 +104,9 @@ class PacedFeed:
         return self._began_s
 
     def poll(self) -> Frame | Notice | None:
-        """The newest frame that is due, if it was not given before."""
+        """The newest frame that is due, if it was not given before; None once it is closed."""
+        if self._is_closed:
+            return None
         began_s = self.start()
         now_s = self._clock() - began_s
         due: Frame | None = None
@@ -102,6 +117,7 @@ class PacedFeed:
 
     def close(self, patience_s: float = 0.0) -> None:
         """Stop reading."""
+        self._is_closed = True
         self._source.close()
 
     @property

@@ -13,7 +13,10 @@ import numpy as np
 
 from edge.errors import SourceError
 from edge.sources.picture import GREY_WH, Picture
+from edge.sources.settings import LiveSettings
 from edge.types import U8
+
+TIMEOUTS_SINCE = (4, 8)  # OpenCV; before, a pipeline that is asked for them does not start
 
 
 def check_gstreamer() -> None:
@@ -30,32 +33,47 @@ def check_gstreamer() -> None:
 
 
 @contextlib.contextmanager
-def opened(address: str) -> Generator[Iterator[Picture | None], None, None]:
+def opened(address: str, settings: LiveSettings) -> Generator[Iterator[Picture | None], None, None]:
     """Start the pipeline behind `gst:`, which must end in an appsink that takes BGR.
 
-    Its own time-outs count, not ours.
+    OpenCV knows time-outs from 4.8 on; a read of an earlier one waits for a picture for ever.
+    They are of the appsink alone: elements that block while they start are waited for.
 
     Raises:
         SourceError: it does not start or, while iterating, gives nothing more.
     """
     check_gstreamer()
-    capture = cv2.VideoCapture(address.partition(":")[2], cv2.CAP_GSTREAMER)
+    pipeline = address.partition(":")[2]
+    capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER, _timeouts(settings))
     try:
         if not capture.isOpened():
             raise SourceError("cannot connect: the pipeline does not start")
-        yield _pictures(capture)
+        yield _pictures(capture, settings)
     finally:
         capture.release()
 
 
-def _pictures(capture: cv2.VideoCapture) -> Iterator[Picture | None]:
+def _timeouts(settings: LiveSettings) -> list[int]:
+    """Names and values of properties, if this OpenCV knows them."""
+    if tuple(int(part) for part in re.findall(r"\d+", cv2.__version__)[:2]) < TIMEOUTS_SINCE:
+        return []
+    return [
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(1e3 * settings.open_timeout_s)),
+        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(1e3 * settings.read_timeout_s)),
+    ]
+
+
+def _pictures(capture: cv2.VideoCapture, settings: LiveSettings) -> Iterator[Picture | None]:
     while True:
+        asked_s = time.monotonic()
         try:
             is_good, image = capture.read()
             arrived_s = time.monotonic()
             pts_s = max(0.0, capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
         except cv2.error as error:
             raise SourceError(f"broken off: {error.err}") from error
+        if not is_good and arrived_s - asked_s >= settings.read_timeout_s:
+            raise SourceError(f"stalled: no picture for {settings.read_timeout_s:g} s")
         if not is_good:
             raise SourceError("broken off: the pipeline gives no more pictures")
         if image.ndim != 3 or image.shape[2] != 3:

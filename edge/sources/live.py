@@ -1,35 +1,27 @@
 """Live cameras, a thread each: what is newest can be had at any time, and what is lost returns.
 
-A camera that is lost is connected again after 1 s, then 2 s, 4 s and so on up to 60 s; one whose
-host did not answer at all, as soon as it does. No camera waits for another one. Imports edge.types
-and edge.sources.
+No camera waits for another one. Imports edge.types and edge.sources.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from types import TracebackType
 
 from edge.errors import SourceError
-from edge.sources import gstreamer, stream
+from edge.sources import gstreamer
 from edge.sources.address import kind_of, masked
-from edge.sources.backoff import Backoff
-from edge.sources.interrupt import interruptible
-from edge.sources.knock import answers
-from edge.sources.picture import Picture
+from edge.sources.reader import Reader
 from edge.sources.sessions import Sessions
 from edge.sources.settings import LiveSettings, LiveStats
 from edge.types import Frame, Notice
 
 log = logging.getLogger("edge.source")
 
-KNOCK_EVERY_S = 2.0
-HANG_S = 5.0  # a read that does not end so long after its time-out hangs
+HANG_S = 5.0  # what has not ended so long after its time-out hangs
+MOST_HUNG = 3  # threads of one camera that are left hanging before no more are begun
 
 
 class LiveSource:
@@ -77,14 +69,9 @@ class LiveSource:
         self._on_ready = on_ready or _nothing
         self._sessions = Sessions(settings, session, self.name)
         self._lock = threading.Lock()  # of the sessions
-        self._stop = threading.Event()
-        self._alive_s = time.monotonic()  # of the thread's last sign
-        self._is_connected = False
-        # A daemon: a library that hangs must not keep the program alive.
-        self._thread = threading.Thread(
-            target=self._work, name=f"edge-source-{self.name}", daemon=True
-        )
-        self._thread.start()
+        self._is_closed = False
+        self._hung: list[Reader] = []  # stopped, but their threads do not end
+        self._reader = self._new_reader()
 
     @property
     def stats(self) -> LiveStats:
@@ -95,15 +82,18 @@ class LiveSource:
     @property
     def ended(self) -> bool:
         """Whether nothing will come any more; never so while it reconnects."""
-        if self._stop.is_set():
+        if self._is_closed:
             return True
         with self._lock:
-            return not self._thread.is_alive() and self._sessions.is_empty
+            return self._reader.is_done and self._sessions.is_empty
 
     def poll(self) -> Frame | Notice | None:
-        """The next notice, or the newest frame; None: there is nothing new. Never waits."""
+        """The next notice, or the newest frame; None: there is nothing new. Never waits.
+
+        After `close` only notices are left.
+        """
         with self._lock:
-            self._note_hang()
+            self._mind_hang()
             item = self._sessions.take()
         if item is None or isinstance(item, Notice):
             return item
@@ -121,11 +111,12 @@ class LiveSource:
 
         A read that hangs is waited for `patience_s`; it ends with its time-out at the latest.
         """
-        self._stop.set()
-        self._thread.join(patience_s)
         with self._lock:
-            self._sessions.clear()
-        return not self._thread.is_alive()
+            self._is_closed = True
+            self._reader.stop()
+            self._sessions.close()
+        self._reader.join(patience_s)
+        return not any(reader.is_alive for reader in (self._reader, *self._hung))
 
     def __enter__(self) -> LiveSource:
         return self
@@ -141,83 +132,30 @@ class LiveSource:
     def __repr__(self) -> str:
         return f"LiveSource({self.name}, {masked(self._address)})"
 
-    def _work(self) -> None:
-        backoff = Backoff()
-        with interruptible(self._stop):
-            while not self._stop.is_set():
-                reason = self._connection(backoff)
-                self._is_connected = False
-                if self._stop.is_set():
-                    return
-                self._lose(reason)
-                if not self._settings.reconnect:
-                    return
-                self._wait(backoff.next_s())
+    def _new_reader(self) -> Reader:
+        return Reader(
+            self._address, self._settings, self._sessions, self._lock, self.name, self._on_ready
+        )
 
-    def _wait(self, wait_s: float) -> None:
-        """Wait; less if the host did not answer and now does: it has been started again."""
-        until_s = time.monotonic() + wait_s
-        did_answer = answers(self._address)
-        while (left_s := until_s - time.monotonic()) > 0:
-            if self._stop.wait(min(KNOCK_EVERY_S, left_s)):
-                return
-            is_worth_it = did_answer is False and left_s > KNOCK_EVERY_S
-            if is_worth_it and answers(self._address):
-                return
-
-    def _connection(self, backoff: Backoff) -> str:
-        """Connect and read for as long as it goes well; why it does not any more."""
-        try:
-            with self._opened() as pictures:
-                with self._lock:
-                    self._sessions.connected()
-                for picture in pictures:
-                    self._alive_s, self._is_connected = time.monotonic(), True
-                    if self._stop.is_set():
-                        return "stopped"
-                    if picture is not None:
-                        backoff.reset()
-                    with self._lock:
-                        self._take(picture)
-                        frozen = self._sessions.frozen()
-                    self._on_ready()
-                    if frozen:  # a camera that hangs may wake up when it is asked again
-                        return frozen
-            return "the stream ended"
-        except SourceError as error:
-            return str(error)
-        except Exception as error:
-            # Ours or a library's mistake must not cost the camera. Its text may hold the
-            # address, so only its kind and place are told.
-            place = "".join(traceback.format_tb(error.__traceback__))
-            log.error("%s: unexpected %s\n%s", self.name, type(error).__name__, place)
-            return f"unexpected {type(error).__name__}"
-
-    def _opened(self) -> AbstractContextManager[Iterator[Picture | None]]:
-        if self.kind == "gst":
-            return gstreamer.opened(self._address)
-        return stream.opened(self._address, self._settings)
-
-    def _take(self, picture: Picture | None) -> None:
-        if picture is None:
-            self._sessions.broken()
-        else:
-            self._sessions.picture(picture)
-
-    def _lose(self, reason: str) -> None:
-        with self._lock:
-            is_other = self._sessions.lose(reason)
-        if is_other:  # the first reason is in a notice
-            log.info("%s: still lost: %s", self.name, reason, extra={"camera": self.name})
-        self._on_ready()
-
-    def _note_hang(self) -> None:
-        """Tell of a read that does not return, though it cannot be ended."""
-        if self._is_connected:
-            silent_s = time.monotonic() - self._alive_s
-            if silent_s > self._settings.read_timeout_s + HANG_S:
-                self._is_connected = False
-                self._sessions.lose(f"stalled: no picture for {silent_s:.0f} s")
+    def _mind_hang(self) -> None:
+        """Tell of a connection or read that does not return, leave it, and connect anew."""
+        if self._is_closed or self._reader.is_done or self._reader.late_s() < HANG_S:
+            return
+        self._sessions.lose(self._reader.what_hangs())
+        self._hung = [reader for reader in self._hung if reader.is_alive]
+        if len(self._hung) >= MOST_HUNG:
+            return  # it may return by itself, or one of the others makes room
+        self._reader.stop()
+        if not self._settings.reconnect:
+            return
+        self._hung.append(self._reader)
+        extra = {"camera": self.name}
+        log.warning(
+            "%s: a library does not return; opened anew on another thread (%d of at most %d hang)",
+            *(self.name, len(self._hung), MOST_HUNG),
+            extra=extra,
+        )
+        self._reader = self._new_reader()
 
 
 def _nothing() -> None:

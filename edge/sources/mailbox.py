@@ -64,9 +64,9 @@ class Mailbox(Generic[T]):
         """Whether nothing waits."""
         return not self._items
 
-    def clear(self) -> None:
-        """Forget what waits."""
-        self._items.clear()
+    def forget_frames(self) -> None:
+        """Keep only the notices: no frame will be taken any more."""
+        self._items = deque(item for item in self._items if isinstance(item, Notice))
 
     def _is_frame_last(self) -> bool:
         return bool(self._items) and not isinstance(self._items[-1], Notice)

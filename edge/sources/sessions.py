@@ -25,9 +25,10 @@ class Sessions:
     """Turns connections and pictures into sessions.
 
     A source is lost from its last good picture on: when the connection breaks, or the picture
-    stands still, is black, or changes its size. With the next good one a session begins. Its
-    number is one higher than that of the session before; the first has the number given,
-    also when the source was lost before it had a picture at all.
+    stands still, is black, or changes its size. One that stands still was good for the last time
+    when it still changed, one that is black when it was not yet; that is known only later. With
+    the next good one a session begins. Its number is one higher than that of the session before;
+    the first has the number given, also when the source was lost before it had a picture at all.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Sessions:
         self._number += 1
         self._stats = replace(self._stats, received=self._stats.received + 1)
         if fault := self._watchdog.look(picture):
-            self._lose(self._worded(fault), stamp)
+            self._lose(self._worded(fault), stamp, self._watchdog.fault_since_s)
             return
         if self._size not in (None, picture.size):
             self._lose(f"the picture changed from {_by(self._size)} to {_by(picture.size)}", stamp)
@@ -106,9 +107,12 @@ class Sessions:
         """Whether nothing waits."""
         return self._mailbox.is_empty
 
-    def clear(self) -> None:
-        """Forget what waits."""
-        self._mailbox.clear()
+    def close(self) -> None:
+        """The end: no frame will be taken any more, and what is not told of dropped ones is."""
+        self._mailbox.forget_frames()
+        stamp = Stamp(self._number, self._clock.now_s(self._monotonic()), self._world.now())
+        session = self._stats.session
+        self._mailbox.tell_drops(stamp, session, self._monotonic(), is_due=True)
 
     def _begin_session(self, stamp: Stamp, picture: Picture) -> None:
         session, reconnects = self._stats.session, self._stats.reconnects
@@ -123,15 +127,22 @@ class Sessions:
             self._stats, session=session, reconnects=reconnects, connected=True, reason=""
         )
 
-    def _lose(self, reason: str, stamp: Stamp) -> bool:
-        """Say that the source is lost, unless it is already; the gap began earlier."""
+    def _lose(self, reason: str, stamp: Stamp, blind_since_s: float | None = None) -> bool:
+        """Say that the source is lost, unless it is already; the gap began earlier.
+
+        Pictures have shown nothing new since `blind_since_s`, if that is given.
+        """
         is_new = self._lost_since_s is None
         if is_new:
-            last_s = self._stats.last_frame_s
+            now_s, last_s, unseen_s = self._monotonic(), self._stats.last_frame_s, 0.0
+            if blind_since_s is not None and last_s is not None:
+                last_s, unseen_s = min(last_s, blind_since_s), max(0.0, now_s - blind_since_s)
+                self._stats = replace(self._stats, last_frame_s=last_s)
             self._lost_since_s = self._opened_s if last_s is None else last_s
             session = self._stats.session
-            self._mailbox.tell_drops(stamp, session, self._monotonic(), is_due=True)
-            self._mailbox.tell(Notice("source_lost", stamp, session, reason=reason))
+            self._mailbox.tell_drops(stamp, session, now_s, is_due=True)
+            lost = Notice("source_lost", stamp, session, reason=reason, unseen_s=unseen_s)
+            self._mailbox.tell(lost)
         self._size = None
         is_other = reason != self._stats.reason
         self._stats = replace(self._stats, connected=False, reason=reason)

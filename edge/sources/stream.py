@@ -51,6 +51,15 @@ def opened(address: str, settings: LiveSettings) -> Generator[Iterator[Picture |
         container.close()
 
 
+def device_path(address: str) -> str:
+    """The file of a device, which may be given by its number.
+
+    >>> device_path("2"), device_path("/dev/video7")
+    ('/dev/video2', '/dev/video7')
+    """
+    return f"/dev/video{address}" if address.isdigit() else address
+
+
 def _container(address: str, settings: LiveSettings) -> InputContainer:
     kind = kind_of(address)
     # Not `fflags nobuffer`: it throws away the key frame that was read to know the format, and
@@ -64,7 +73,7 @@ def _container(address: str, settings: LiveSettings) -> InputContainer:
     began_s = time.monotonic()
     try:
         return av.open(
-            f"/dev/video{address}" if address.isdigit() else address,
+            device_path(address) if kind == "device" else address,
             format="v4l2" if kind == "device" else None,
             metadata_errors="ignore",
             options=options,

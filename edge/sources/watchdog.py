@@ -64,6 +64,13 @@ class Watchdog:
             self.fault = None
         return self.fault
 
+    @property
+    def fault_since_s(self) -> float:
+        """When what is wrong now began, to within a second: long before it was called wrong."""
+        if self.fault == "black" and self._black_since_s is not None:
+            return self._black_since_s
+        return self._same_since_s
+
     def is_overdue(self, now_s: float) -> bool:
         """Whether this connection too has shown the frozen picture for its full time."""
         return (

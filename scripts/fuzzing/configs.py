@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from edge import build
-from edge.config import Config, config_rev, load, tracks_rev
+from edge.config import Config, config_rev, decided_by, load
 from edge.errors import ConfigError
 from edge.events import dumps
 from edge.types import Stamp
@@ -106,7 +106,7 @@ def used(config: Config) -> None:
         build.counters(config, camera, NAMES, 768, 576)
         build.geometry(config, camera)
         config_rev(config, camera)
-        tracks_rev(config, camera, "0" * 64)
+        decided_by(config, camera, "0" * 64)
         about = {"width": 768, "height": 576, "class_names": NAMES}
         line = dumps(build.encoder(config, camera, about).started(Stamp(0, 0.0)))
         json.loads(line.encode())

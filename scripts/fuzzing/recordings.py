@@ -39,7 +39,7 @@ class Recordings:
         self._folder = folder
         self._mutations = text_mutations(WORDS)
         self._texts = [_text(rows) for rows in _variants(_cut())]
-        self._config = _config()
+        self._config = config()
 
     def __call__(self, chance: Random) -> str:
         text = chance.choice(self._texts)
@@ -117,7 +117,7 @@ def _counted(recorded: DetectionsFile, config: Config, send: Callable[[str], Non
     return False
 
 
-def _config() -> Config:
+def config() -> Config:
     return Config.model_validate(
         {
             "snapshot_every_s": 1.0,

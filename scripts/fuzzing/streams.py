@@ -1,4 +1,6 @@
-"""Damaged RTSP: pictures, broken frames or a sentence; a camera here says what it was told to say.
+"""Damaged RTSP: pictures that are counted in, broken frames or a sentence.
+
+A camera here says what it was told to say.
 
 What is damaged is what FFmpeg sent as RTSP, in H.264 and H.265: `scripts/fuzz --record` records it.
 """
@@ -24,6 +26,7 @@ from edge.sources.sessions import Sessions
 from edge.sources.settings import LiveSettings
 from edge.types import Frame, Notice
 from fuzzing import require
+from fuzzing.counting import Counting
 from fuzzing.mutations import byte_mutations, mutated, text_mutations
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
@@ -128,7 +131,7 @@ class Streams:
         self._camera = Camera(self._spoken[0])
         self._bytes, self._texts = byte_mutations(), text_mutations(WORDS)
         outcome = self._watched()
-        require(outcome == "pictures", f"the recording itself gives {outcome}")
+        require(outcome == "pictures, counted", f"the recording itself gives {outcome}")
 
     def __call__(self, chance: Random) -> str:
         spoken = chance.choice(self._spoken)
@@ -145,8 +148,8 @@ class Streams:
         return self._watched()
 
     def _watched(self) -> str:
-        """What came of a connection."""
-        sessions = Sessions(SETTINGS, 1)
+        """What came of a connection, and of counting in it."""
+        sessions, counting = Sessions(SETTINGS, 1), Counting()
         taken, last_s = 0, -1.0
         try:
             with stream.opened(self._camera.address, SETTINGS) as pictures:
@@ -158,17 +161,21 @@ class Streams:
                         sessions.picture(picture)
                     while (item := sessions.take()) is not None:
                         if isinstance(item, Notice):
+                            counting.take(item)
                             continue
                         stamp, shown = item
                         frame = Frame(stamp, shown.image(), shown.arrived_s)
                         require(frame.image.shape[:2] == shown.size[::-1], "another size")
                         require(stamp.media_s > last_s, "time goes back")
                         taken, last_s = taken + 1, stamp.media_s
+                        counting.take(frame)
         except SourceError as error:
             require(self._camera.address not in str(error), f"an address is told: {error}")
-        if taken:
-            return "pictures" if sessions.stats.broken == 0 else "pictures and broken frames"
-        return "nothing"
+        counted = counting.finish()
+        if not taken:
+            return "nothing"
+        what = "pictures" if sessions.stats.broken == 0 else "pictures and broken frames"
+        return f"{what}, counted" if counted else what
 
 
 def record() -> None:

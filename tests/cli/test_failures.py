@@ -364,7 +364,7 @@ def test_a_second_ctrl_c_does_not_wait():
     """As it must not while a network drive hangs; a second SIGTERM is no hurry."""
     script = (
         "import signal, threading\n"
-        "from edge.cli.recorded import stop_on_signal\n"
+        "from edge.cli.signals import stop_on_signal\n"
         "stop = stop_on_signal()\n"
         "signal.raise_signal(signal.SIGINT)\n"
         "assert stop.is_set()\n"

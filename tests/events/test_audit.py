@@ -186,6 +186,8 @@ def test_outages(journal):
         Gap("door", "timed out", 150.0, 160.5, 10.0),
         Gap("door", "frozen", 300.0, None, None),
     ]
+    at(310.0, "source_restored", gap_s=40.0)  # it had frozen long before that was known
+    assert journal.audit().gaps[-1] == Gap("door", "frozen", 270.0, 310.0, 40.0)
     assert journal.audit().is_balanced
 
 

@@ -127,6 +127,16 @@ def test_an_outage_is_not_covered_however_short():
     assert [w.coverage for w in found] == pytest.approx([1 - 0.4 / 60, 1.0])
 
 
+@pytest.mark.parametrize(("unseen_s", "coverage"), [(20.0, 20 / 60), (45.0, 0.0)])
+def test_what_showed_nothing_was_not_seen(unseen_s, coverage):
+    """Of a camera that froze; a window that has ended is out and stays as it was told."""
+    windows = Windows(60.0)
+    found = [w for k in range(1000) for w in windows.update(at(UTC_S + k / 10))]
+    windows.interrupt(at(UTC_S + 100), unseen_s)
+    found += windows.update(at(UTC_S + 130))
+    assert [w.coverage for w in found] == pytest.approx([1.0, coverage], abs=0.01)
+
+
 def test_what_has_begun_goes_on_after_a_restart():
     first = Windows(60.0)
     for k in range(200):

@@ -19,7 +19,7 @@ from edge.events.journal import Journal
 from edge.sinks.failure import NotDelivered
 from edge.sinks.homeassistant import discovery
 from edge.sinks.mqtt import MqttSink
-from edge.sinks.mqtt_link import BrokerAddress, Tls
+from edge.sinks.mqtt_address import BrokerAddress, Tls
 from edge.sinks.topics import Topics
 
 pytestmark = pytest.mark.mqtt
@@ -170,6 +170,54 @@ def test_home_assistant_learns_rules_and_forgets_them(broker):
     sink.close()
 
 
+def kept_by(broker, name="late"):
+    """Retained topics, all of them."""
+    with Subscriber(broker, "#", name) as late:
+        late.wait(lambda: late.last("edgecount/box/status"))
+        time.sleep(0.5)
+        return {m.topic for m in late.messages if m.was_retained}
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_a_rule_that_went_while_we_were_away_leaves_the_broker(broker, version):
+    def counted(source, *rules):
+        return [event(9 + k, rule, source=source) for k, rule in enumerate(rules)]
+
+    first = MqttSink(address(broker, version=version), "box", home_assistant=True)
+    first.send(lines(started(1, "a", "b/c"), *counted("door", "a", "b/c")))
+    yard = started(1, "a") | {"source": {"id": "yard", "kind": "rtsp", "session": 1}}
+    first.send(lines(yard, *counted("yard", "a")))
+    first.close()
+    other = MqttSink(address(broker, version=version), "box 2", home_assistant=True)
+    other.send(lines(started(1, "b/c"), *counted("door", "b/c")))
+    other.close()
+    before = kept_by(broker)
+    second = MqttSink(address(broker, version=version), "box", home_assistant=True)
+    second.send(lines(started(20, "a")))
+    second.close()
+    gone = before - kept_by(broker, "later")
+    assert "edgecount/box/door/counts/b%2Fc" in gone
+    assert len(gone) == 4  # and three entities; those of the yard and of the other box stay
+    assert all("door_b_c" in topic for topic in gone if topic.startswith("homeassistant/"))
+
+
+def test_totals_of_a_rule_that_goes_while_we_run_leave_the_broker(broker):
+    sink = MqttSink(address(broker), "box")
+    sink.send(lines(started(1, "a", "b"), event(2, "a"), event(3, "b")))
+    sink.send(lines(started(4, "a", kind="config_changed")))
+    assert {t for t in kept_by(broker) if "/counts/" in t} == {"edgecount/box/door/counts/a"}
+    sink.close()
+
+
+def test_a_broker_that_does_not_let_us_ask_is_no_trouble(tmp_path):
+    rules = tmp_path / "acl"
+    rules.write_text("topic write edgecount/#\n")
+    with Broker(tmp_path / "broker", options=f"acl_file {rules}") as broker:
+        sink = MqttSink(address(broker), "box")
+        sink.send(lines(started(1, "a"), event(2)))
+        sink.close()
+
+
 def test_names_that_look_alike_differ_for_home_assistant():
     topics = Topics("edgecount", "box")
     one = discovery(started(1, "b c", "b_c"), topics)
@@ -247,6 +295,7 @@ def test_mqtt_5_tells_of_a_topic_that_is_forbidden(tmp_path):
         error = refused(sink, event(1))
         assert (error.cause, error.sent) == ("content", 0)
         assert "reason code 135" in str(error)
+        assert not error.is_final  # who may publish is mended for all events alike
         sink.close()
 
 
@@ -305,7 +354,7 @@ def test_files_and_prefixes_that_cannot_be_used(certificates, tmp_path):
 def test_the_last_will_is_spoken_when_the_process_is_killed(broker):
     code = (
         "import sys, time\nfrom edge.sinks.mqtt import MqttSink\n"
-        "from edge.sinks.mqtt_link import BrokerAddress\n"
+        "from edge.sinks.mqtt_address import BrokerAddress\n"
         f"MqttSink(BrokerAddress('127.0.0.1', {broker.port}), 'box').send([])\n"
         "time.sleep(60)\n"
     )

@@ -102,6 +102,7 @@ def test_what_an_answer_means(status, cause, receiver, hook):
     receiver.fail(1, status, {"Retry-After": "7", "Location": "http://elsewhere/"})
     error = refused(hook)
     assert error.cause == cause
+    assert error.is_final == (status in (400, 413, 422))
     assert error.retry_after_s == (7.0 if status in (429, 503) else 0.0)
     assert f"got {status} " in str(error)
     assert len(receiver.requests) == 1

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 
-from edge.sources import PacedFeed, VideoFile
+from edge.errors import SourceError
+from edge.sources import PacedFeed, RecordedFeed, VideoFile
 
 
 class Clock:
@@ -15,6 +17,72 @@ class Clock:
 
     def __call__(self):
         return self.now_s
+
+
+def taken(feed):
+    found = []
+    deadline = time.monotonic() + 30
+    while not feed.ended:
+        assert time.monotonic() < deadline
+        if (frame := feed.poll()) is not None:
+            found.append((frame.stamp, frame.image.tobytes()))
+    return found
+
+
+def test_a_recording_gives_every_frame_and_polling_never_waits(scene):
+    path = scene(frames=50)
+    feed = RecordedFeed(VideoFile(path, reads_ahead=False))
+    with VideoFile(path) as plain:
+        assert taken(feed) == [(frame.stamp, frame.image.tobytes()) for frame in plain]
+    assert feed.poll() is None
+    feed.close()
+
+
+def test_a_recording_that_hangs_is_not_waited_for():
+    hold = threading.Event()
+
+    class Hanging:
+        is_closed = False
+
+        def __iter__(self):
+            hold.wait(20)
+            yield from ()
+
+        def close(self):
+            self.is_closed = True
+
+    source = Hanging()
+    feed = RecordedFeed(source)
+    assert feed.poll() is None
+    assert not feed.ended
+    feed.close(0.01)
+    assert not source.is_closed  # its thread is still in it
+    assert feed.poll() is None
+    hold.set()
+    feed.close(20.0)
+    assert source.is_closed
+
+
+def test_an_unreadable_rest_ends_a_recording(caplog):
+    class Torn:
+        def __iter__(self):
+            raise SourceError("clip.mp4: expected more video after 3.0 s, got an error")
+            yield
+
+        def close(self):
+            pass
+
+    feed = RecordedFeed(Torn())
+    assert taken(feed) == []
+    assert "expected more video after 3.0 s" in caplog.text
+
+
+def test_a_paced_recording_that_is_closed_gives_nothing_more(paced):
+    feed, clock = paced()
+    feed.poll()
+    feed.close()
+    clock.now_s += 10.0
+    assert feed.poll() is None
 
 
 @pytest.fixture

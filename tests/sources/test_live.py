@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import socket
@@ -26,6 +27,7 @@ from edge.sources import (
     open_source,
     stream,
 )
+from edge.sources.device import end_reads
 from edge.types import Frame, Notice
 
 FAST = LiveSettings(open_timeout_s=1.0, read_timeout_s=0.5, frozen_s=None, black_s=None)
@@ -39,11 +41,14 @@ class FakeStreams:
         self.addresses = []
         self.is_closed = threading.Event()
         self.release = threading.Event()
+        self.is_over = threading.Event()
 
     @contextlib.contextmanager
     def __call__(self, address, settings):
         self.addresses.append(address)
         acts = self.connections.pop(0) if self.connections else [SourceError("gone for good")]
+        if acts == "hang":
+            self.release.wait(20)
         if acts and isinstance(acts[0], Exception):
             raise acts[0]
         try:
@@ -57,6 +62,9 @@ class FakeStreams:
                 raise act
             if act == "hang":
                 self.release.wait(20)
+            elif act == "damage":  # and nothing else until the end
+                while not self.is_over.wait(0.05):
+                    yield None
             elif act is None:
                 yield None
             else:
@@ -67,9 +75,14 @@ class FakeStreams:
 def streams(monkeypatch):
     made = FakeStreams()
     monkeypatch.setattr(stream, "opened", made)
-    monkeypatch.setattr("edge.sources.live.Backoff", lambda: QuickBackoff())
+    monkeypatch.setattr("edge.sources.reader.Backoff", lambda: QuickBackoff())
     yield made
     made.release.set()
+    made.is_over.set()
+
+
+def notices(got):
+    return [item for item in got if isinstance(item, Notice)]
 
 
 class QuickBackoff:
@@ -93,7 +106,7 @@ def test_frames_are_converted_when_they_are_taken(streams):
         assert frame.stamp.frame == 0
         assert source.poll() is None
         assert threading.active_count() == before + 1
-        assert source._thread.name == "edge-source-gate"
+        assert source._reader._thread.name == "edge-source-gate"
         streams.release.set()
     assert streams.is_closed.is_set()
     assert source.poll() is None
@@ -148,15 +161,78 @@ def test_a_source_that_shall_not_reconnect_ends(streams):
         assert source.poll() is None
 
 
-def test_a_read_that_hangs_is_told(streams, monkeypatch):
+def test_a_read_that_hangs_is_left_and_the_camera_opened_anew(streams, monkeypatch, caplog):
     monkeypatch.setattr("edge.sources.live.HANG_S", 0.1)
-    streams.connections = [[1, "hang", 2, "hang"]]
-    with LiveSource("rtsp://h/1", FAST) as source:
-        got = until(source, lambda got: any(isinstance(i, Notice) for i in got))
-        assert got[-1].kind == "source_lost"
-        assert got[-1].reason.startswith("stalled: no picture for")
+    streams.connections = [[1, "hang", 2], [3, "damage"]]
+    with LiveSource("rtsp://h/1", FAST, name="gate") as source:
+        got = until(source, lambda got: len(notices(got)) == 2 and frames_of(1)(got))
+        assert notices(got)[0].reason.startswith("stalled: no picture for")
+        assert [n.session for n in notices(got)] == [1, 2]
+        assert "gate: a library does not return; opened anew on another thread (1 of" in caplog.text
+        assert got[-1].image[0, 0, 0] == 3
         streams.release.set()
-        assert until(source, lambda got: got)[0].kind == "source_restored"
+        wait_for(lambda: not source._hung[0].is_alive)
+        assert source.poll() is None  # what it read after all is nobody's
+        assert source.stats.received == 2
+
+
+def test_a_camera_that_hangs_while_it_is_opened_is_opened_anew(streams, monkeypatch):
+    monkeypatch.setattr("edge.sources.live.HANG_S", 0.1)
+    streams.connections = ["hang", [1, "damage"]]
+    settings = LiveSettings(open_timeout_s=0.2, read_timeout_s=0.2)
+    with LiveSource("rtsp://h/1", settings) as source:
+        got = until(source, frames_of(1))
+        assert notices(got)[0].reason.startswith("cannot connect: no answer for")
+        assert len(streams.addresses) == 2
+
+
+def test_only_so_many_threads_are_left_hanging(streams, monkeypatch, caplog):
+    monkeypatch.setattr("edge.sources.live.HANG_S", 0.01)
+    streams.connections = ["hang"] * 4 + [[1, "damage"]]
+    settings = LiveSettings(open_timeout_s=0.02, read_timeout_s=0.02)
+    with LiveSource("rtsp://h/1", settings) as source:
+        until(source, lambda _: len(streams.addresses) == 4)
+        time.sleep(0.2)
+        assert [type(item) for item in items(source)] == []
+        assert len(streams.addresses) == 4  # three are left, and one may still return
+        assert caplog.text.count("a library does not return") == 3
+        streams.release.set()
+        got = until(source, frames_of(1))
+        assert notices(got)[-1].kind == "source_restored"
+
+
+def test_a_source_that_hangs_and_shall_not_reconnect_ends(streams, monkeypatch):
+    monkeypatch.setattr("edge.sources.live.HANG_S", 0.1)
+    streams.connections = [[1, "hang"]]
+    settings = LiveSettings(read_timeout_s=0.2, reconnect=False)
+    with LiveSource("rtsp://h/1", settings) as source:
+        got = until(source, lambda got: source.ended)
+        assert [type(item) for item in got] == [Frame, Notice]
+        streams.release.set()
+
+
+def test_a_device_that_hangs_is_told_to_stop(monkeypatch):
+    """Of the files that are open it is the one that is that device."""
+    told = []
+    monkeypatch.setattr(fcntl, "ioctl", lambda fd, request, what: told.append((fd, request, what)))
+    with open("/dev/null") as ours, open("/dev/zero"), open(__file__):
+        end_reads("/dev/null")
+        assert (ours.fileno(), 0x40045613, b"\x01\0\0\0") in told
+        assert all(os.readlink(f"/proc/self/fd/{fd}") == "/dev/null" for fd, _, _ in told)
+    end_reads("/dev/video-that-is-not-there")
+
+
+def test_closing_tells_of_frames_that_were_dropped(streams):
+    streams.connections = [[1, 2, 3, 4, "hang"]]
+    with LiveSource("rtsp://h/1", FAST) as source:
+        wait_for(lambda: source.stats.received == 4)
+        source.close(0.0)
+        streams.release.set()
+    [told] = items(source)
+    assert (told.kind, told.frames) == ("frames_dropped", 3)
+    assert told.frames == source.stats.dropped
+    assert source.close()
+    assert items(source) == []
 
 
 def test_a_frame_that_does_not_convert_is_left_out(streams, monkeypatch, caplog):
@@ -177,7 +253,7 @@ def test_the_address_is_never_shown_with_its_password():
     with LiveSource("rtsp://admin:secret@127.0.0.1:1/a?key=hidden", FAST, name="gate") as source:
         (lost,) = until(source, lambda got: got)
         assert "refused" in lost.reason
-        shown = f"{source} {source!r} {lost} {source.stats} {source._thread.name}"
+        shown = f"{source} {source!r} {lost} {source.stats} {source._reader._thread.name}"
     assert "secret" not in shown
     assert "hidden" not in shown
     assert "LiveSource(gate, rtsp://***@127.0.0.1:1/a?key=***)" in shown
@@ -250,8 +326,9 @@ def test_live_and_recorded(tmp_path):
 class FakeCapture:
     """Stands for cv2.VideoCapture with GStreamer."""
 
-    def __init__(self, pipeline, backend) -> None:
+    def __init__(self, pipeline, backend, params) -> None:
         self.asked = pipeline, backend
+        self.params = params
         self.left = 3
         self.is_released = False
         FakeCapture.last = self
@@ -277,7 +354,7 @@ def gst(monkeypatch):
 
 
 def test_pictures_of_a_gstreamer_pipeline(gst):
-    with gstreamer.opened("gst:v4l2src ! appsink") as pictures:
+    with gstreamer.opened("gst:v4l2src ! appsink", FAST) as pictures:
         assert FakeCapture.last.asked == ("v4l2src ! appsink", cv2.CAP_GSTREAMER)
         got = [next(pictures) for _ in range(3)]
         with pytest.raises(SourceError, match="gives no more pictures"):
@@ -288,6 +365,24 @@ def test_pictures_of_a_gstreamer_pipeline(gst):
     assert got[0].grey().shape == (72, 96)
     assert got[0].fingerprint() != got[1].fingerprint()
     assert FakeCapture.last.is_released
+
+
+@pytest.mark.parametrize(
+    ("version", "params"), [("4.7.0", []), ("4.10.0-dev", [53, 1000, 54, 500])]
+)
+def test_opencv_is_told_the_time_outs_that_it_knows(gst, monkeypatch, version, params):
+    monkeypatch.setattr(cv2, "__version__", version)
+    with gstreamer.opened("gst:v4l2src ! appsink", FAST):
+        assert FakeCapture.last.params == params
+
+
+def test_a_pipeline_that_gives_nothing_in_time_has_stalled(gst, monkeypatch):
+    monkeypatch.setattr(FakeCapture, "read", lambda self: (time.sleep(0.6), None))
+    with (
+        gstreamer.opened("gst:v4l2src ! appsink", FAST) as pictures,
+        pytest.raises(SourceError, match=r"stalled: no picture for 0\.5 s"),
+    ):
+        next(pictures)
 
 
 def test_a_gstreamer_pipeline_that_does_not_start_is_lost(gst):

@@ -44,6 +44,32 @@ def test_it_waits_when_nobody_takes():
         wait_for(lambda: len(made) == AHEAD + 2)
 
 
+def test_polling_never_waits():
+    hold, ready, waits = threading.Event(), threading.Event(), []
+
+    def slow() -> Iterator[Frame]:
+        yield from frames(2, [])
+        waits.append(True)
+        hold.wait(20)
+        yield from frames(1, [])
+        raise ValueError("bad")
+
+    with Prefetch(slow(), on_ready=ready.set) as ahead:
+        wait_for(lambda: waits)
+        assert ready.is_set()
+        assert [ahead.poll().stamp.frame, ahead.poll().stamp.frame] == [0, 1]
+        ready.clear()
+        assert ahead.poll() is None
+        assert not ahead.ended
+        hold.set()
+        assert ready.wait(20)
+        assert ahead.poll().stamp.frame == 0
+        with pytest.raises(ValueError, match="bad"):
+            wait_for(ahead.poll)
+        assert ahead.ended
+        assert ahead.poll() is None
+
+
 @pytest.mark.parametrize("error", [ValueError("bad"), MemoryError(), KeyboardInterrupt()])
 def test_an_exception_arrives_after_the_frames_before_it(error):
     with Prefetch(frames(2, [], error)) as ahead:

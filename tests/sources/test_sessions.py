@@ -108,6 +108,8 @@ def test_a_frozen_picture_is_connected_again_and_lost_until_it_moves():
     shown = scene.sessions.stats.received
     scene.show(1)
     assert kinds(scene) == ["source_lost", "source_restored"]
+    assert lost.unseen_s == pytest.approx(5.0, abs=1.1)
+    assert scene.notices[-1].gap_s == pytest.approx(12.5, abs=1.1)  # all 125 equal pictures
     assert scene.stamps[-1].frame == shown
     assert scene.sessions.frozen() is None
 
@@ -122,9 +124,30 @@ def test_a_black_picture_is_lost_until_it_returns_without_connecting_again():
     assert scene.sessions.frozen() is None
     scene.show(1)
     assert kinds(scene) == ["source_lost", "source_restored"]
-    assert scene.notices[-1].gap_s > 3.0
+    assert scene.notices[-1].gap_s == pytest.approx(6.0, abs=1.1)
     scene.show(30)
     assert len(scene.notices) == 2
+
+
+def test_a_black_picture_has_been_lost_since_it_is_black():
+    scene = Scene(black_s=10.0)
+    scene.sessions.connected()
+    scene.show(20)
+    seen_s = scene.sessions.stats.last_frame_s
+    scene.show(120, level=5)
+    assert scene.notices[0].unseen_s == pytest.approx(10.0, abs=1.1)
+    assert scene.sessions.stats.last_frame_s == pytest.approx(seen_s, abs=1.1)
+    scene.show(10)
+    assert scene.notices[-1].gap_s == pytest.approx(12.0, abs=1.1)
+
+
+def test_a_connection_that_breaks_was_seen_until_then():
+    scene = Scene()
+    scene.sessions.connected()
+    scene.show(10, content=1)
+    scene.wait(2.0)
+    scene.sessions.lose("the stream ended")
+    assert scene.notices[0].unseen_s == 0.0
 
 
 def test_nothing_is_looked_for_that_was_not_asked_for():
@@ -155,6 +178,16 @@ def test_the_newest_frame_wins_and_drops_are_told_every_ten_seconds():
         "source_lost",
     ]
     assert told.frames + more.frames + rest[0].frames == scene.sessions.stats.dropped
+
+
+def test_the_end_tells_of_frames_that_were_dropped():
+    scene = Scene()
+    scene.sessions.connected()
+    scene.show(5, is_taken=False)
+    scene.sessions.close()
+    assert [(n.kind, n.frames) for n in scene.take()] == [("frames_dropped", 4)]
+    scene.sessions.close()
+    assert scene.take() == []
 
 
 @given(st.lists(st.sampled_from(["show", "take", "lose", "connect", "wait"]), max_size=60))
