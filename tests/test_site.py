@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from feeds import NAMES, Script, play, seen, wall
+from live import wait_for
 
 from edge import openings
 from edge import site as site_module
@@ -372,6 +373,18 @@ def test_a_recording_that_is_stopped_and_counted_again_gives_what_one_run_gives(
     kinds = [json.loads(line)["type"] for line in once]
     assert kinds[-1] == "stopped"
     assert {"zone_entered", "overcrowding_started", "count_snapshot"} < set(kinds)
+
+
+def test_a_recording_that_is_read_ahead_is_not_at_its_end_for_being_closed(tmp_path):
+    config = Config.model_validate({"cameras": {"clip": {"source": str(CLIP)}}})
+    with running(tmp_path, config) as (site, ledger):
+        wait_for(lambda: site.save() or site.lanes)
+        lane = site.lanes[0]
+        frames = []
+        wait_for(lambda: frames.append(lane.poll()) or frames[-1])
+        lane.take(frames[-1], seen(0.0, 0.2)[0][1])
+        site.close()
+        assert [e["type"] for e in events_of(ledger)] == ["started"]
 
 
 @pytest.mark.parametrize("end", ["lost", "changed", "stopped", "killed"])
