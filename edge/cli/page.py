@@ -87,7 +87,8 @@ class LivePage:
         evidence = None if folder is None else folder.picture
         editor = None
         if edits is not None:
-            editor = Editor(Desk(edits, names, self._recents), lambda: told.rules().keys(), front)
+            desk, cameras = Desk(edits, names, self._recents), lambda: told.rules().keys()
+            editor = Editor(desk, cameras, front, is_linked=edits.file is not None)
         self._page = Page(about, told, self._board, self._pictures, evidence, editor=editor)
         self._about = about
         self._nodes = {} if segmenter is None else segmenter.session.placement

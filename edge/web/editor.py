@@ -18,7 +18,7 @@ from starlette.routing import Route
 from edge.web import files
 
 EDITOR = "/edit"
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 512 * 1024  # 100 rules of 64 points with all their digits, and names
 _MOST_WAITING = 4  # of requests that take time; the others are told to come again
 
 Answer = tuple[int, dict[str, Any]]  # HTTP status and JSON
@@ -50,10 +50,15 @@ class Editor:
 
     Attributes:
         front: The camera whose editor is the first page; None: the counts are.
+        is_linked: Whether the counts lead to it: not where it could only say why it is of no use.
     """
 
     def __init__(
-        self, rules: Rules, cameras: Callable[[], Collection[str]], front: str | None = None
+        self,
+        rules: Rules,
+        cameras: Callable[[], Collection[str]],
+        front: str | None = None,
+        is_linked: bool = True,
     ) -> None:
         """Keep who is asked.
 
@@ -61,8 +66,10 @@ class Editor:
             rules: Knows what the rules are.
             cameras: Names of those there are.
             front: As the attribute.
+            is_linked: As the attribute.
         """
         self.front = front
+        self.is_linked = is_linked
         self._rules = rules
         self._cameras = cameras
         self._turn = asyncio.Lock()

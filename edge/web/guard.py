@@ -14,6 +14,7 @@ from edge.web.session import Sessions
 OPEN_TO_ALL = "/healthz"
 LOGIN = "/login"
 PAGES = ("/", "/edit")  # for which browsers that are unknown get the login form
+_MOST_QUERY = 400  # characters
 STATIC = "/static/"  # the program of the page, which is public anyhow
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 HEADERS = {
@@ -107,6 +108,22 @@ class Guard:
             return self._form(request)
         text = "expected Authorization: Bearer TOKEN\n"
         return PlainTextResponse(text, 401, {"WWW-Authenticate": "Bearer"})
+
+
+def asked_page(request: Request) -> str:
+    """The page that a browser asked for, with its query; the first one if it asked for none."""
+    return own_page(f"{request.url.path}?{request.url.query}".rstrip("?"))
+
+
+def own_page(address: str) -> str:
+    """An address if it is a page of this very site, and surely of no other; else the first page.
+
+    >>> own_page("/edit?camera=a%20b"), own_page("//evil.example/edit"), own_page("/logout")
+    ('/edit?camera=a%20b', '/', '/')
+    """
+    path, _, query = address.partition("?")
+    is_sane = len(query) <= _MOST_QUERY and query.isascii() and query.isprintable()
+    return address if path in PAGES and is_sane else "/"
 
 
 def _name(request: Request) -> str:

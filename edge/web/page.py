@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from html import escape
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -23,7 +24,7 @@ from edge.web import files
 from edge.web.board import Board
 from edge.web.chart import STEPS_S
 from edge.web.editor import EDITOR, Editor
-from edge.web.guard import LOGIN
+from edge.web.guard import LOGIN, asked_page, own_page
 from edge.web.pictures import PLAIN, Pictures
 from edge.web.session import KEPT_S, LOGIN_S, Sessions
 from edge.web.state import About, Told, state
@@ -113,11 +114,14 @@ class Page:
         self.board.bulletin.bell.ring()
         self.pictures.close()
 
-    def form(self, request: Request, text: str = "", status: int = 401) -> Response:
-        """The form that asks for the token, and what was wrong with the last one."""
+    def form(
+        self, request: Request, text: str = "", status: int = 401, following: str = ""
+    ) -> Response:
+        """The form that asks for the token, what was wrong with the last one, and what follows."""
         page, _ = files.content("login.html")
         value, field = self._sessions.form()
         html = page.decode().replace("{{field}}", field).replace("{{text}}", text)
+        html = html.replace("{{next}}", escape(following or asked_page(request)))
         answer = HTMLResponse(html, status, {"Cache-Control": "no-store"})
         if status == 401:
             answer.headers["WWW-Authenticate"] = "Bearer"
@@ -239,14 +243,15 @@ class Page:
             fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=4)
         except ValueError:
             return _refused(400, "expected a form with a token")
-        field, token = (fields.get(key, [""])[0] for key in ("field", "token"))
+        field, token, following = (fields.get(key, [""])[0] for key in ("field", "token", "next"))
+        following = own_page(following)
         cookie = request.cookies.get(f"{self._cookie}_form", "")
         if not self._sessions.is_form(cookie, field):
-            return self.form(request, "The form was too old. Please try again.", 403)
+            return self.form(request, "The form was too old. Please try again.", 403, following)
         if not self._sessions.is_token(token.encode()):
             await asyncio.sleep(self._failed_login_s)
-            return self.form(request, "That is not the token.")
-        answer = RedirectResponse("/", 303)
+            return self.form(request, "That is not the token.", following=following)
+        answer = RedirectResponse(following, 303)
         self._set_cookie(request, answer, self._cookie, self._sessions.begun(), KEPT_S)
         answer.delete_cookie(f"{self._cookie}_form", httponly=True, samesite="strict")
         return answer
@@ -268,7 +273,7 @@ class Page:
 
     def _facts(self) -> dict[str, Any]:
         facts = state(self._about, self._told, self.board, self.pictures)
-        return facts | {"has_editor": self._editor is not None}
+        return facts | {"has_editor": self._editor is not None and self._editor.is_linked}
 
     def _state_text(self) -> str:
         """The state in one line, made once for all who look at about the same time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from edge.cli.desk import Desk
 from edge.cli.editing import Editable
+from edge.config.draft import MOST_POINTS, MOST_RULES
 from edge.web import files
 from edge.web.board import Board
 from edge.web.editor import MOST_BYTES, Editor
@@ -63,11 +65,11 @@ def serving(tmp_path):
     file.write_text(TEXT)
 
     @contextmanager
-    def served(token=None, host="127.0.0.1", rules=None, front=None):
+    def served(token=None, host="127.0.0.1", rules=None, front=None, is_linked=True):
         told = Told(list, lambda: {"gate": (), "yard": ()})
         pictures = Pictures(lambda view, scene: f"\xff\xd8{view}".encode("latin-1"))
         its = rules or Desk(Editable(file), ("person",), {})
-        editor = Editor(its, lambda: told.rules().keys(), front)
+        editor = Editor(its, lambda: told.rules().keys(), front, is_linked)
         about = About("box", "1", "nano", "cpu")
         page = Page(about, told, Board(), pictures, failed_login_s=0.0, editor=editor)
 
@@ -120,6 +122,53 @@ def test_without_counting_the_first_page_is_the_editor(serving):
         assert (answer.status_code, answer.headers["location"]) == (303, "/edit?camera=gate")
     with serving() as served:
         assert served.client.get("/").status_code == 200
+
+
+def test_the_counts_do_not_lead_to_an_editor_that_is_of_no_use(serving):
+    with serving(rules=Desk(Editable(None, "none"), (), {}), is_linked=False) as served:
+        assert served.client.get("/api/state").json()["has_editor"] is False
+        assert served.client.get("/edit?camera=gate").status_code == 200
+        assert served.client.get("/api/edit?camera=gate").json()["reason"] == "none"
+
+
+def test_the_largest_draft_fits(serving):
+    """Every rule and point that there may be, with all their digits."""
+    around = [math.tau * k / MOST_POINTS for k in range(MOST_POINTS)]
+    circle = [[0.5 + math.cos(a) / 3, 0.5 + math.sin(a) / 3] for a in around]
+    names = {"in": "ä" * 60, "out": "ö" * 60, "classes": ["person"]}
+    rules = [
+        RULE | {"name": f"{k:064}", "was": None, "kind": "zones", "points": circle, **names}
+        for k in range(MOST_RULES)
+    ]
+    with serving() as served:
+        assert len(json.dumps({"rules": rules})) > 64 * 1024
+        answer = served.post("check", {"rules": rules})
+        assert (answer.status_code, answer.json()["findings"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("following", "place"),
+    [
+        ("/edit?camera=north%20gate", "/edit?camera=north%20gate"),
+        ("/", "/"),
+        *((other, "/") for other in ("", "//evil.example", "https://evil.example/", "edit")),
+        *((other, "/") for other in ("/\\evil.example", "/logout", "/edit/../x", "/edit#x")),
+        *((other, "/") for other in ("/edit?a=\r\nb: c", "/edit?" + "x" * 401, "/edit?ä")),
+    ],
+)
+def test_after_the_login_comes_the_page_that_was_asked_for(serving, following, place):
+    with serving(TOKEN) as served:
+        html = {"Accept": "text/html"}
+        asked = served.client.get("/edit?camera=gate&x=%22%3E<b>", headers=html)
+        assert asked.status_code == 401
+        assert 'name="next" value="/edit?camera=gate&amp;x=%22%3E' in asked.text
+        assert "<b>" not in asked.text
+        form = {"field": asked.text.partition('name="field" value="')[2][:64], "next": following}
+        wrong = served.client.post("/login", data=form | {"token": "wrong"})
+        assert f'name="next" value="{place}"' in wrong.text
+        form["field"] = wrong.text.partition('name="field" value="')[2][:64]
+        answer = served.client.post("/login", data=form | {"token": TOKEN})
+        assert (answer.status_code, answer.headers["location"]) == (303, place)
 
 
 def test_each_request_that_changes_or_asks_needs_the_number_of_the_session(serving):
