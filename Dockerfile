@@ -8,11 +8,14 @@
 #   docker build -t edgecount:gpu --build-arg ONNXRUNTIME='onnxruntime-gpu[cuda,cudnn]' .
 #   docker run --rm --gpus all edgecount:gpu doctor
 #
-# As a service, its cameras and receivers in site.yaml, what it needs to know in docs/operations.md:
+# As a service, its cameras and receivers in site/site.yaml, what it needs to know in docs/operations.md:
 #
 #   docker run -d --name edgecount --restart unless-stopped --network host --env-file secrets.env \
-#       -v "$PWD"/site.yaml:/etc/edgecount/site.yaml:ro -v edgecount:/var/lib/edgecount \
+#       -v "$PWD"/site:/etc/edgecount -v edgecount:/var/lib/edgecount \
 #       edgecount run --config /etc/edgecount/site.yaml
+#
+# The page's editor saves there if the folder belongs to the container's user (sudo chown -R 10001 site);
+# /etc/edgecount:ro forbids it.
 
 ARG BASE=debian:12.11-slim
 

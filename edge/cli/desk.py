@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from edge.config import Camera, Config, Line, Zone, check_classes, load_located
 from edge.config.draft import Draft, edits_of, read_draft, with_draft
 from edge.config.edit import edited
 from edge.config.messages import dotted
-from edge.config.replace import replace_checked
+from edge.config.replace import replace_checked, unwritable
+from edge.config.revision import text_rev
 from edge.errors import ConfigError, EdgeError
 from edge.recent import Recent
 from edge.web.editor import Answer
@@ -26,7 +27,8 @@ from edge.web.editor import Answer
 class Desk:
     """Answers for the cameras of one config file; no request names a file.
 
-    One call at a time. A file that others change meanwhile is never overwritten.
+    One call at a time. What others have written meanwhile is not overwritten, as far as
+    `replace_checked` sees it.
     """
 
     def __init__(
@@ -54,14 +56,15 @@ class Desk:
         except _Not as no:
             return 200, {"camera": camera, "reason": no.text, "takes": self._edits.takes}
         chosen, recent = config.cameras[camera], self._recents.get(camera)
+        tracked = set(self._edits.classes or chosen.classes or self._class_names)
         return 200, {
             "camera": camera,
             "reason": "",
             "takes": self._edits.takes,
-            "file": self._file.name,
-            "revision": revision,
+            "cannot_save": self._cannot_save(),
+            **self._told(revision),
             "rules": [_facts(name, rule) for name, rule in chosen.rules.items()],
-            "classes": [n for n in self._class_names if n in (chosen.classes or self._class_names)],
+            "classes": [name for name in self._class_names if name in tracked],
             "can_try": bool(self._class_names),
             "recent_s": round(recent.span_s, 1) if recent else 0.0,
         }
@@ -113,16 +116,15 @@ class Desk:
             config, now = self._config(camera)
             draft = _draft(body)
             if revision != now:
-                text = f"{self._file.name} was changed by somebody else meanwhile: nothing saved."
-                return 409, {"text": text, "conflict": True}
+                raise self._conflict()
             drawn, said = self._looked_at(config, camera, draft)
             if drawn is None:
                 return 422, {"text": "Not saved: a rule is wrong.", "findings": said}
-            self._write(camera, config.cameras[camera], draft, now)
+            written = self._write(camera, config.cameras[camera], draft, now)
         except _Not as no:
             return no.answer
         self._edits.on_saved()
-        return self.opened(camera)
+        return 200, self._told(written)
 
     @property
     def _file(self) -> Path:
@@ -130,10 +132,35 @@ class Desk:
             raise _Not(409, self._edits.reason)
         return Path(os.path.realpath(self._edits.file))  # a link stays one
 
+    def _told(self, revision: str) -> dict[str, Any]:
+        """What is known of the file; its path only where nobody counts, who has named it then."""
+        facts = {"file": self._file.name, "revision": revision}
+        if self._edits.takes == "never":
+            facts["command"] = f"edge run --config {shlex.quote(str(self._edits.file))}"
+        return facts
+
+    def _cannot_save(self) -> str:
+        """Why nothing can be saved, and what to do; empty if it can."""
+        try:
+            why = unwritable(self._file)
+        except OSError as error:
+            why = str(error.strerror)
+        return why and f"Rules can be drawn and tried here, but not saved. {self._unwritten(why)}"
+
+    def _unwritten(self, why: str) -> str:
+        return (
+            f"{self._file.name} cannot be written: {why}. Let the user that this runs as write the "
+            'file and its folder: docs/operations.md, "Rules changed on the page".'
+        )
+
+    def _conflict(self) -> _Not:
+        text = f"{self._file.name} was changed by somebody else meanwhile: nothing saved."
+        return _Not(409, text, conflict=True)
+
     def _config(self, camera: str) -> tuple[Config, str]:
         """The config as the file has it now, and its revision."""
         try:
-            revision = _revision(self._file.read_bytes())
+            revision = text_rev(self._file.read_bytes())
             if self._read is None or self._read[0] != revision:
                 self._read = revision, load_located(self._file).config
         except OSError as error:
@@ -185,30 +212,30 @@ class Desk:
             return Scale(width, height, usual_px, remedy=": nobody has been seen yet")
         return Scale(width, height, float(np.median(heights)), is_measured=True)
 
-    def _write(self, camera: str, before: Camera, draft: Draft, revision: str) -> None:
+    def _write(self, camera: str, before: Camera, draft: Draft, revision: str) -> str:
         """Replace the file by one with these rules, unless it is another one by now."""
         file = self._file
         try:
             data = file.read_bytes()
-            if _revision(data) != revision:
-                raise _Not(409, f"{file.name} was changed by somebody else meanwhile.")
-            text = data.decode("utf-8-sig")
-            is_dos = "\r\n" in text
-            changed = edited(text.replace("\r\n", "\n"), file.name, camera, edits_of(before, draft))
-            replace_checked(file, changed.replace("\n", "\r\n") if is_dos else changed)
+            if text_rev(data) != revision:
+                raise self._conflict()
+            changed = edited(data.decode(), file.name, camera, edits_of(before, draft))
+            if not replace_checked(file, changed, data):
+                raise self._conflict()
         except OSError as error:
-            raise _Not(409, f"{file.name} cannot be written: {error.strerror}.") from error
+            raise _Not(409, f"Not saved. {self._unwritten(str(error.strerror))}") from error
         except EdgeError as error:
             raise _Not(422, f"Not saved: {error}") from error
+        return text_rev(changed.encode())
 
 
 class _Not(Exception):
     """Something that cannot be done, and the sentence that says why."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, **more: Any) -> None:
         super().__init__(text)
         self.text = text
-        self.answer: Answer = status, {"text": text}
+        self.answer: Answer = status, {"text": text, **more}
 
 
 def _draft(body: Any) -> Draft:
@@ -231,7 +258,3 @@ def _facts(name: str, rule: Line | Zone) -> dict[str, Any]:
         "in": rule.in_name if isinstance(rule, Line) else None,
         "out": rule.out_name if isinstance(rule, Line) else None,
     }
-
-
-def _revision(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:20]

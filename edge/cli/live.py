@@ -15,11 +15,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from edge import receivers
+from edge.cli.reading import Reading
 from edge.cli.status_line import Sight, StatusLines
 from edge.cli.systemd import notify, watchdog_interval_s
 from edge.config import Config, Web
 from edge.delivery import Sink
-from edge.errors import EdgeError, SinkError
+from edge.errors import SinkError
 from edge.ledger import Ledger
 from edge.segment import Segmenter
 from edge.sinks.evidence import EvidenceFolder
@@ -68,7 +69,7 @@ class Asked:
 class Wishes:
     """What the command line adds to the config."""
 
-    load: Callable[[], Config]  # the config as it is now
+    reading: Reading
     files: tuple[Path, ...]  # that decide it, for --watch; empty: they are not looked at
     journal: Path | None
     direct: Sink | None
@@ -98,7 +99,7 @@ def run_live(config: Config, segmenter: Segmenter, wishes: Wishes, asked: Asked)
             finish.callback(folder.close, 1.0)
         page, outputs = None, wishes.outputs
         if config.web.listen is not None:  # web servers take long to import
-            page = _page(config, segmenter, lambda: site, folder, _reloading(wishes, asked))
+            page = _page(config, segmenter, lambda: site, folder, wishes, asked)
             finish.callback(page.close)
             outputs = page.with_views(outputs)
         site = Site(segmenter, ledger, asked.wake, outputs, keep, wishes.tap)
@@ -171,7 +172,9 @@ class _Routine:
                 self._asked.reload.set()
         if self._asked.reload.is_set():
             self._asked.reload.clear()
-            self._reload()
+            notify("RELOADING=1")
+            self._wishes.reading.again(self._apply)
+            notify("READY=1")
         self.site.save()
         self.ledger.retain()
         if now_s - self._said_s >= SAY_EVERY_S:
@@ -191,18 +194,11 @@ class _Routine:
         seen = [Sight(its, totals.get(its.name, "")) for its in self.site.statuses()]
         return seen, self.ledger.sink_statuses()
 
-    def _reload(self) -> None:
-        notify("RELOADING=1")
-        try:
-            config, before = self._wishes.load(), self.site.config
-            self.site.apply(config)
-            if later := _for_the_next_start(before, config):
-                log.warning("%s: changed in the config, not until the next start", ", ".join(later))
-            log.info("config read again: %d cameras", len(config.cameras))
-        except EdgeError as error:
-            for line in str(error).splitlines():
-                log.error("config not taken: %s", line)
-        notify("READY=1")
+    def _apply(self, config: Config) -> None:
+        before = self.site.config
+        self.site.apply(config)
+        if later := _for_the_next_start(before, config):
+            log.warning("%s: changed in the config, not until the next start", ", ".join(later))
 
     def _say(self, elapsed_s: float) -> None:
         for lane in self.site.lanes:
@@ -230,7 +226,8 @@ def _page(
     segmenter: Segmenter,
     site: Callable[[], Site],
     folder: EvidenceFolder | None,
-    edits: Editable | None,
+    wishes: Wishes,
+    asked: Asked,
 ) -> LivePage:
     from edge.cli.page import LivePage, rules_of
     from edge.web.state import Told
@@ -244,17 +241,13 @@ def _page(
             known = now, rules_of(now)
         return known[1]
 
-    return LivePage(config, segmenter, Told(lambda: site().statuses(), rules), folder, edits)
-
-
-def _reloading(wishes: Wishes, asked: Asked) -> Editable | None:
-    """What may be edited; what is saved is read again by the main loop."""
-
-    def reload() -> None:
+    def reload() -> None:  # what the editor has saved
         asked.reload.set()
         asked.wake.set()
 
-    return wishes.edits and replace(wishes.edits, takes="now", on_saved=reload)
+    edits = wishes.edits and replace(wishes.edits, takes="now", on_saved=reload)
+    told = Told(lambda: site().statuses(), rules, taken=lambda: wishes.reading.taken)
+    return LivePage(config, segmenter, told, folder, edits)
 
 
 def _listen(

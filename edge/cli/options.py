@@ -95,6 +95,16 @@ def camera_name(source: str, taken: set[str]) -> str:
     return name
 
 
+def named_classes(classes: str | None) -> tuple[str, ...] | None:
+    """Classes of the option --classes; None: it is not given.
+
+    >>> named_classes("person, car,")
+    ('person', 'car')
+    """
+    names = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
+    return names or None
+
+
 def combined(
     config_file: Path | None,
     sources: list[str],
@@ -160,7 +170,7 @@ def _replaced(
     lines, zones, classes = rules_given
     if snapshot_every_s is not None:
         config = config.model_copy(update={"snapshot_every_s": snapshot_every_s})
-    names = [c.strip() for c in classes.split(",") if c.strip()] if classes else None
+    names = named_classes(classes)
     if not sources:
         if not config.cameras:
             raise ConfigError("expected a source or --config FILE with cameras, got neither")
@@ -195,7 +205,10 @@ def _moved(camera: Camera, source: str) -> Camera:
 
 
 def _overridden(
-    camera: Camera, lines: list[str] | None, zones: list[str] | None, classes: list[str] | None
+    camera: Camera,
+    lines: list[str] | None,
+    zones: list[str] | None,
+    classes: tuple[str, ...] | None,
 ) -> Camera:
     given = camera_from_options(camera.source, lines or [], zones or [], classes)
     changes: dict[str, object] = {}

@@ -29,15 +29,18 @@ from edge.cli.options import (
     web_token,
     with_moving_cameras,
 )
+from edge.cli.reading import Reading
 from edge.cli.recorded import Results, direct_sink, run_recorded, session_outputs
 from edge.cli.redact import hidden
 from edge.cli.signals import ended_at_once
 from edge.cli.status_line import has_screen
 from edge.cli.terminal import log_stream, warn
 from edge.config import Config, with_listen, with_model
+from edge.config.revision import file_rev
 from edge.errors import ConfigError, EdgeError
 from edge.sinks.tracks import format_of, tracks_format
 from edge.sources import is_live
+from edge.web.status import Taken
 
 if TYPE_CHECKING:
     from edge.cli.reporting import RunReport
@@ -167,11 +170,12 @@ def run(  # noqa: PLR0913
         config = config.model_copy(update={"blur_people": config.blur_people or blur_people})
         return with_moving_cameras(config) if camera_motion else config, secrets | held
 
+    taken = Taken(file_rev(config_file))  # before it is read: it may change at once
     config, secrets = load()
     known = set(secrets)
     if watch and config_file is None:
         raise ConfigError("--watch: expected --config FILE to watch, got none")
-    edits = editable(config_file, sources, line or zone)
+    edits = editable(config_file, sources, line or zone, classes)
     run_report = _report(report)
     results = Results(
         save_video,
@@ -197,7 +201,7 @@ def run(  # noqa: PLR0913
             return config
 
         wishes = Wishes(
-            load=load_again,
+            reading=Reading(load_again, config_file, known, taken),
             files=(config_file,) if watch and config_file else (),
             journal=journal,
             direct=direct_sink(config, events),

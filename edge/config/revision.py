@@ -1,9 +1,10 @@
-"""Fingerprints of what decides a count, for event ids and `rule.config_rev`."""
+"""Fingerprints of configs and of what decides a count, for event ids and `rule.config_rev`."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from edge.config.rules import Line, Zone
@@ -67,6 +68,19 @@ def decided_by(config: Config, camera: str, model_sha256: str) -> dict[str, str]
         for name, rule in chosen.rules.items()
     }
     return {"model and tracker": _digest(seen_by), **rules}
+
+
+def text_rev(data: bytes) -> str:
+    """20 hexadecimal digits that change with any byte of a config file."""
+    return hashlib.sha256(data).hexdigest()[:20]
+
+
+def file_rev(file: Path | None) -> str:
+    """`text_rev` of a file as it is now; empty if there is none."""
+    try:
+        return "" if file is None else text_rev(file.read_bytes())
+    except OSError:
+        return ""
 
 
 def geometry_hash(rule: Line | Zone) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from edge.web.board import Board, Rule
 from edge.web.pictures import Pictures
-from edge.web.status import CameraStatus
+from edge.web.status import CameraStatus, Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,13 @@ class Told:
         cameras: how each one is.
         rules: of each camera, as they are now.
         progress: of those cameras that are recordings.
+        taken: what of the config counts.
     """
 
     cameras: Callable[[], Sequence[CameraStatus]]
     rules: Callable[[], Mapping[str, Sequence[Rule]]]
     progress: Callable[[], Mapping[str, Progress]] = dict
+    taken: Callable[[], Taken] = Taken
 
 
 def state(about: About, told: Told, board: Board, pictures: Pictures) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def state(about: About, told: Told, board: Board, pictures: Pictures) -> dict[st
         "provider": about.provider,
         "has_evidence": about.has_evidence,
         "run": board.bulletin.run,
+        "config": asdict(told.taken()),
         "cameras": [
             {
                 **_camera(camera, progress.get(camera.name), pictures.fps(camera.name)),

@@ -61,6 +61,15 @@ class EvidenceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """Which text of the config counts."""
+
+    revision: str = ""  # of the text; empty: there is none, or it is not known
+    refused: str = ""  # of a later text that was refused; empty: none was
+    why: str = ""  # it was refused
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything at one moment. A part that the config leaves out is None or empty."""
 

@@ -10,7 +10,8 @@ import pytest
 from edge import build, pipeline
 from edge.cli.desk import Desk
 from edge.cli.editing import Editable, editable
-from edge.config import load
+from edge.config import load, load_located
+from edge.config.revision import text_rev
 from edge.recent import Recent
 from edge.sources.detections import DetectionsFile
 
@@ -89,8 +90,12 @@ def test_saving_keeps_comments_and_says_that_it_is_saved(file):
     moved = line("door", "door") | {"points": [[0.25, 0.0], [0.5, 1.0]], "in": "Into the shop"}
     new = line("new") | {"classes": ["car"]}
     status, answer = its.saved("gate", {"rules": [moved, new], "revision": revision})
-    assert (status, [rule["was"] for rule in answer["rules"]]) == (200, ["door", "new"])
+    assert (status, answer) == (
+        200,
+        {"file": "site.yaml", "revision": text_rev(file.read_bytes())},
+    )
     assert answer["revision"] != revision
+    assert [rule["was"] for rule in its.opened("gate")[1]["rules"]] == ["door", "new"]
     text = file.read_text()
     assert called == [text]
     for kept in ("# What counts at the gate.", "# the front one", 'token: "${DESK_TOKEN}"'):
@@ -120,7 +125,24 @@ def test_a_file_that_changes_while_it_is_saved_is_not_overwritten(file, monkeypa
     others = TEXT + "device_id: other\n"
     looked = its._looked_at
     monkeypatch.setattr(its, "_looked_at", lambda *a: (file.write_text(others), looked(*a))[1])
-    assert its.saved("gate", {"rules": [], "revision": revision})[0] == 409
+    status, answer = its.saved("gate", {"rules": [], "revision": revision})
+    assert (status, answer["conflict"]) == (409, True)
+    assert file.read_text() == others
+
+
+def test_a_file_that_changes_at_the_last_moment_is_not_overwritten(file, monkeypatch):
+    its = desk(file)
+    revision = its.opened("gate")[1]["revision"]
+    others = TEXT + "device_id: other\n"
+
+    def checked(path):  # the new text, before it takes the place of the old one
+        if path != file:
+            file.write_text(others)
+        return load_located(path)
+
+    monkeypatch.setattr("edge.config.replace.load_located", checked)
+    status, answer = its.saved("gate", {"rules": [], "revision": revision})
+    assert (status, answer["conflict"]) == (409, True)
     assert file.read_text() == others
 
 
@@ -221,15 +243,52 @@ def test_a_link_stays_a_link_and_line_ends_stay(file, tmp_path):
     assert data.count(b"\n") == data.count(b"\r\n") > 5
 
 
-def test_a_folder_that_cannot_be_written_is_said(file, monkeypatch):
+def test_a_file_that_cannot_be_written_is_said_before_and_when_it_is_saved(file, monkeypatch):
     its = desk(file)
-    revision = its.opened("gate")[1]["revision"]
+    facts = its.opened("gate")[1]
+    assert facts["cannot_save"] == ""
+    monkeypatch.setattr("os.access", lambda *a: False)
+    said = its.opened("gate")[1]["cannot_save"]
+    assert said.startswith("Rules can be drawn and tried here, but not saved. site.yaml cannot be")
+    assert 'docs/operations.md, "Rules changed on the page"' in said
+    assert str(file.parent) not in said
+    assert its.checked("gate", {"rules": []})[0] == 200
 
     def refuse(*names):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("os.replace", refuse)
-    status, answer = its.saved("gate", {"rules": [], "revision": revision})
-    assert (status, answer["text"]) == (409, "site.yaml cannot be written: Permission denied.")
+    status, answer = its.saved("gate", {"rules": [], "revision": facts["revision"]})
+    assert status == 409
+    assert answer["text"].startswith("Not saved. site.yaml cannot be written: Permission denied. ")
     assert [p.name for p in file.parent.iterdir()] == ["site.yaml"]
     assert file.read_text() == TEXT
+
+
+def test_classes_of_the_command_line_limit_those_that_can_be_chosen(file):
+    its = desk(file, ("person", "car", "bus"), classes=("bus", "person"))
+    assert its.opened("gate")[1]["classes"] == ["person", "bus"]
+    file.write_text(TEXT.replace("source: a.mp4", "source: a.mp4\n    classes: [car]"))
+    assert desk(file).opened("gate")[1]["classes"] == ["car"]
+
+
+def test_where_nobody_counts_the_command_that_does_is_told(file, monkeypatch):
+    monkeypatch.chdir(file.parent.parent)
+    given = Path(file.parent.name, file.name)
+    its = Desk(Editable(given, takes="never"), (), {})
+    facts = its.opened("gate")[1]
+    assert facts["command"] == f"edge run --config {given}"
+    saved = its.saved("gate", {"rules": [], "revision": facts["revision"]})[1]
+    assert saved["command"] == facts["command"]
+    assert "command" not in desk(file, takes="now").opened("gate")[1]
+
+
+def test_points_that_stay_keep_their_digits_and_the_file_its_byte_order_mark(file):
+    text = "\ufeff" + TEXT.replace("[0.5, 0.0]", "[ 0.123456789,  0 ]  # post")
+    file.write_text(text)
+    its = desk(file)
+    facts = its.opened("gate")[1]
+    [rule] = facts["rules"]
+    rule["points"] = [rule["points"][0], [0.25, 1.0]]
+    assert its.saved("gate", {"rules": [rule], "revision": facts["revision"]})[0] == 200
+    assert file.read_text() == text.replace("[0.5, 1.0]", "[0.25, 1.0]")

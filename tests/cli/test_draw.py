@@ -68,7 +68,8 @@ def test_rules_are_tried_on_what_is_seen_and_saved(
     assert counted(), "what is played again is not counted again"
     assert not load(file).cameras["scene"].rules, "nothing is saved by a trial"
     saved = page.edit("save", {"rules": [MIDDLE], "revision": facts["revision"]})
-    assert saved["rules"][0]["was"] == "middle"
+    assert saved["command"] == f"edge run --config {file}"
+    assert page.edit()["rules"][0]["was"] == "middle"
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
     assert process.stdout.read() == "", "no events"

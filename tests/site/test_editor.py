@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -246,7 +247,13 @@ def test_all_can_be_done_by_keyboard(browser, run, tmp_path):
     page.press("Enter")
     page.wait(f"{OUTCOME} === 'Saved in site.yaml and counting.'")
     assert [x for x, _ in rules(run)["line-1"].path] == [0.25, 0.75]
-    page.press("z", modifiers=2)  # nothing to undo: it is saved
+    assert page.value("document.querySelector('#save').disabled")
+    page.press("z", modifiers=2)  # leads behind what is saved, too
+    page.wait("document.querySelectorAll('.handle:not(.add)').length === 3")
+    assert not page.value("document.querySelector('#save').disabled")
+    page.press("z", modifiers=10)
+    page.wait("document.querySelector('#save').disabled")
+    assert page.value("document.getAnimations().length") == 0
     tree = page.ask("Accessibility.getFullAXTree")["nodes"]
     named = {
         (node["role"]["value"], node.get("name", {}).get("value", ""))
@@ -289,11 +296,148 @@ def test_a_finger_draws_on_a_phone(browser, run, tmp_path):
     assert page.complaints() == []
 
 
+TYPE = """((key, text) => {
+  const field = document.querySelector(`#form [data-key=${key}]`);
+  field.value = text;
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+})"""
+
+
+def test_what_is_changed_while_it_is_saved_stays(browser, run):
+    page = opened(browser, run)
+    page.click("#list [data-name=yard] button")
+    page.value(f"{TYPE}('name', 'court')")
+    # The answer comes when this script is done.
+    page.value(f"document.querySelector('#save').click(), {TYPE}('dwell_s', '7')")
+    assert page.value("document.querySelector('#save').disabled"), "one save at a time"
+    page.wait(
+        f"{OUTCOME} === 'Saved in site.yaml and counting. What was changed since is not saved yet.'"
+    )
+    assert page.value("document.querySelector('#form [data-key=dwell_s]').value") == "7"
+    assert rules(run)["court"].dwell_s == 5.0
+    page.click("#save")
+    page.wait(f"{OUTCOME} === 'Saved in site.yaml and counting.'")
+    assert rules(run)["court"].dwell_s == 7.0
+    while not page.value("document.querySelector('#undo').disabled"):
+        page.click("#undo")
+    assert page.value("document.querySelector('#list > li').dataset.name") == "yard"
+    page.click("#save")
+    page.wait(f"{OUTCOME} === 'Saved in site.yaml and counting.'")
+    assert [(name, zone.dwell_s) for name, zone in rules(run).items()] == [("yard", 5.0)]
+    assert page.complaints() == []
+
+
+def test_keys_of_the_form_do_not_draw_and_texts_stay_texts(browser, run):
+    page = opened(browser, run)
+    page.click("#draw-line")
+    page.drag(page.place("#stage", 0.6, 0.1), page.place("#stage", 0.6, 0.5))
+    page.click("#draw-zone")
+    for x, y in ((0.7, 0.5), (0.95, 0.5), (0.9, 0.9)):
+        page.drag(page.place("#stage", x, y))
+    corners = "document.querySelectorAll('#drawing .preview circle').length"
+    assert page.value(corners) == 3
+    for field in ("#form [data-key=in]", "#form [data-key=out]"):
+        page.click(field)
+        for key in ("Backspace", "Enter", "Escape"):
+            page.press(key)
+        assert page.value(corners) == 3, field
+    page.value(f"{TYPE}('in', 'On'), {TYPE}('out', 'Off')")
+    page.value("document.querySelector('#stage').focus()")
+    page.press("Backspace")
+    assert page.value(corners) == 2
+    page.press("Escape")
+    page.wait("document.querySelector('#drawing .preview') === null")
+    page.click("#save")
+    page.wait(f"{OUTCOME} === 'Saved in site.yaml and counting.'")
+    assert (rules(run)["line-1"].in_name, rules(run)["line-1"].out_name) == ("On", "Off")
+    spoken = "document.querySelector('#spoken[aria-live=polite]').textContent"
+    page.drag(page.place("#handles .handle.first"), page.place("#stage", 0.6, 0.48))
+    page.wait(f"/^line-1: Doubtful: /.test({spoken})")
+
+
+def test_the_picture_in_view_is_held(browser, run):
+    page = opened(browser, run)
+
+    def pictures() -> int:
+        return len([url for url in page.requests() if "/live/" in url])
+
+    before = pictures()
+    page.click("#hold")
+    page.wait("!document.querySelector('#still').hidden")
+    assert page.value("document.querySelector('#picture').hidden")
+    pixels = "document.querySelector('#still').toDataURL()"
+    held = page.value(pixels)
+    run.wait_for_frames("gate", 10)
+    assert page.value(pixels) == held
+    assert pictures() == before, "what was in view is kept; nothing else is fetched"
+    page.click("#next")
+    page.wait(f"{pixels} !== {held!r}")
+    assert pictures() == before + 1
+    page.click("#hold")
+    page.wait(f"document.querySelector('#still').hidden && {PICTURE}")
+    assert page.complaints() == []
+
+
+def test_a_config_that_is_refused_is_told(browser, run):
+    page = opened(browser, run)
+    page.click("#list [data-name=yard] button")
+    # A sink that the counter cannot open, though the file is a good config.
+    sink = f"sinks:\n  broken: {{type: file, path: {run.folder}/none/x.jsonl}}\n"
+    run.path.write_text(run.path.read_text().replace("sinks:\n", sink))
+    page.open(f"http://127.0.0.1:{run.port}/edit?camera=gate")
+    page.wait(f"{LIVE} && {PICTURE}")
+    page.click("#list [data-name=yard] button")
+    page.value(f"{TYPE}('dwell_s', '9')")
+    page.click("#save")
+    page.wait(f"/^Saved in site.yaml, but the counter refused it: .*none/.test({OUTCOME})")
+    assert "goes on with the rules before" in page.value(
+        "document.querySelector('#refused').textContent"
+    )
+    assert rules(run)["yard"].dwell_s == 9.0
+    run.path.write_text(run.path.read_text().replace(sink, "sinks:\n"))
+    page.open(f"http://127.0.0.1:{run.port}/edit?camera=gate")
+    page.wait(f"{LIVE} && {PICTURE}")
+    page.click("#list [data-name=yard] button")
+    page.value(f"{TYPE}('dwell_s', '8')")
+    page.click("#save")
+    page.wait(f"{OUTCOME} === 'Saved in site.yaml and counting.'")
+    assert page.value("document.querySelector('#refused').hidden")
+
+
+@pytest.mark.tmpfs
+def test_a_config_that_cannot_be_written_is_said_at_once(browser, run):
+    mounted = ["mount", "--bind", str(run.path), str(run.path)]
+    subprocess.run(mounted, check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(run.path)], check=True)
+        page = opened(browser, run)
+        said = page.value("document.querySelector('#locked:not([hidden])').textContent")
+        assert "can be drawn and tried here, but not saved. site.yaml cannot be written" in said
+        page.click("#draw-line")
+        page.drag(page.place("#stage", 0.6, 0.1), page.place("#stage", 0.6, 0.9))
+        page.click("#save")
+        page.wait(f"/^Not saved. site.yaml cannot be written: /.test({OUTCOME})")
+    finally:
+        subprocess.run(["umount", str(run.path)], check=True)
+    page.click("#save")
+    page.wait(f"{OUTCOME} === 'Saved in site.yaml and counting.'")
+    assert page.value("document.querySelector('#locked').hidden")
+
+
 def test_without_a_config_file_it_says_why_not(browser, run):
     run.stop()
     line = ("--line", "door=0.6,0,0.6,1")
     run.start(*line)
-    page = browser.page()
+    page = browser.page(prefers_reduced_motion="reduce")
+    page.open(f"http://127.0.0.1:{run.port}/")
+    page.wait("document.querySelector('[data-rule=door]') !== null")
+    changed = """(() => {
+      const number = document.querySelector('[data-rule=door] dd');
+      number.classList.add('changed');
+      return getComputedStyle(number).animationName;
+    })()"""
+    assert page.value(changed) == "none", "nothing moves for those who want that"
+    assert page.value("document.querySelector('[data-camera=gate] a.button')") is None
     page.open(f"http://127.0.0.1:{run.port}/edit?camera=gate")
     page.wait("!document.querySelector('#off').hidden")
     said = page.value("document.querySelector('#off').textContent")

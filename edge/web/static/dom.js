@@ -38,4 +38,7 @@ export function count(element, text) {
   requestAnimationFrame(() => requestAnimationFrame(() => element.classList.add("changed")));
 }
 
+/** Whether keys that are pressed there write a text. */
+export const isField = (element) => element.matches?.("input:not([type=checkbox]), select, textarea") ?? false;
+
 export const byId = (id) => document.getElementById(id);

@@ -1,7 +1,7 @@
 // The editor of a camera's rules: puts its parts together.
 
 import { ask, opened } from "./asking.js";
-import { byId, write } from "./dom.js";
+import { byId, isField, write } from "./dom.js";
 import { draft } from "./draft.js";
 import { form } from "./form.js";
 import { handles } from "./handles.js";
@@ -17,7 +17,8 @@ const TAKEN_MS = 15_000;
 const camera = new URLSearchParams(location.search).get("camera") ?? "";
 const rules = draft();
 const hint = (text) => write(byId("hint"), text);
-let facts = {}, revision = "", timer = 0, turn = 0, waiting = null;
+const unsaved = () => (rules.isChanged ? " What was changed since is not saved yet." : "");
+let facts = {}, revision = "", timer = 0, turn = 0, waiting = null, isSaving = false;
 
 function outcome(state, text) {
   byId("outcome").dataset.state = state;
@@ -41,8 +42,14 @@ async function start() {
   }
   byId("editor").hidden = false;
   revision = facts.revision;
+  caution("locked", facts.cannot_save);
   build();
-  rules.load(facts.rules, false);
+  rules.load(facts.rules);
+}
+
+function caution(id, text) {
+  byId(id).hidden = !text;
+  write(byId(id), text);
 }
 
 function build() {
@@ -50,8 +57,8 @@ function build() {
   const points = handles(byId("handles"), rules, desk, hint);
   form(byId("form"), rules, points, facts.classes);
   const said = list(byId("list"), byId("doubts"), rules);
-  const shown = picture(camera, byId("stage"), byId("picture"), byId("missing"));
-  follow(camera, byId("touch"), (latest) => took(latest, said));
+  const shown = picture(camera, byId("stage"), byId("picture"), byId("still"), byId("missing"));
+  follow(camera, byId("touch"), (latest, config) => took(latest, config, said));
 
   const starters = { lines: byId("draw-line"), zones: byId("draw-zone") };
   const middles = { lines: [[0.25, 0.5], [0.75, 0.5]], zones: [[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]] };
@@ -83,7 +90,7 @@ function build() {
   byId("reload").addEventListener("click", () => reload());
   byId("try").hidden = !facts.can_try;
   document.addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || /^(text|number)$/.test(event.target.type)) return;
+    if (!(event.ctrlKey || event.metaKey) || isField(event.target)) return;
     const key = event.key.toLowerCase();
     if (key === "z" || key === "y") {
       event.preventDefault();
@@ -99,8 +106,8 @@ function changed(said) {
   byId("undo").disabled = !rules.canUndo;
   byId("redo").disabled = !rules.canRedo;
   byId("none").hidden = rules.rules.length > 0;
-  byId("save").disabled = !rules.isChanged;
-  const now = JSON.stringify(rules.rules);
+  byId("save").disabled = isSaving || !rules.isChanged;
+  const now = JSON.stringify(rules.sent.map(({ was, ...rule }) => rule));
   if (now === drawn) return; // another one was chosen
   if (drawn) outcome("", "");
   drawn = now;
@@ -110,17 +117,16 @@ function changed(said) {
 }
 
 async function check(said) {
-  const mine = ++turn, answer = await ask("check", camera, { rules: rules.rules });
+  const mine = ++turn, answer = await ask("check", camera, { rules: rules.sent });
   if (mine !== turn) return;
   if (answer.findings) said.say(answer.findings); else outcome("bad", answer.text);
 }
 
 async function attempt(said) {
   outcome("", "Trying…");
-  const before = JSON.stringify(rules.rules);
-  const answer = await ask("try", camera, { rules: rules.rules });
+  const before = drawn, answer = await ask("try", camera, { rules: rules.sent });
+  if (before !== drawn) return; // by now it is something else
   if (answer.findings) said.say(answer.findings);
-  if (before !== JSON.stringify(rules.rules)) return;
   if (answer.status !== 200) { outcome("bad", answer.text); return; }
   said.try(answer.counts, `would have counted in the last ${duration(answer.span_s)}`);
   const early = answer.span_s < LITTLE_S ? " That is little: more is seen as time goes on, so try again." : "";
@@ -128,44 +134,52 @@ async function attempt(said) {
 }
 
 async function save(said) {
-  byId("save").disabled = true;
+  const those = rules.rules;
+  isSaving = byId("save").disabled = true;
   outcome("", "Saving…");
-  const answer = await ask("save", camera, { rules: rules.rules, revision });
-  if (answer.findings) said.say(answer.findings);
+  const answer = await ask("save", camera, { rules: rules.sent, revision });
+  isSaving = false;
   byId("reload").hidden = !answer.conflict;
-  if (answer.status !== 200 || answer.reason) {
-    byId("save").disabled = false;
-    outcome("bad", answer.text || answer.reason);
+  if (answer.status !== 200) {
+    if (answer.findings && those === rules.rules) said.say(answer.findings);
+    byId("save").disabled = !rules.isChanged;
+    outcome("bad", answer.text);
     return;
   }
   revision = answer.revision;
-  rules.load(answer.rules, false);
+  rules.save(those);
+  caution("locked", "");
   const ends = {
     now: `Saved in ${answer.file}; the counter takes it over…`,
     next: `Saved in ${answer.file}. This recording goes on with the rules that it began with; the next run takes these.`,
-    never: `Saved in ${answer.file}. Count with: edge run --config ${answer.file}`,
+    never: `Saved in ${answer.file}. Count with: ${answer.command}`,
   };
-  outcome("good", ends[facts.takes]);
-  if (facts.takes === "now") waiting = { file: answer.file, points: pointsOf(answer.rules), until: Date.now() + TAKEN_MS };
+  outcome("good", ends[facts.takes] + unsaved());
+  if (facts.takes === "now") waiting = { file: answer.file, revision, until: Date.now() + TAKEN_MS };
 }
 
 async function reload() {
   const answer = await opened(camera);
   if (answer.status !== 200 || answer.reason) { outcome("bad", answer.text || answer.reason); return; }
   revision = answer.revision;
-  rules.load(answer.rules, true);
+  rules.load(answer.rules);
   byId("reload").hidden = true;
   outcome("", "These are the file's rules. Undo brings back yours.");
 }
 
-const pointsOf = (its) => JSON.stringify(its.map((rule) => [rule.name ?? rule.id, rule.points]).sort());
-
-function took(latest, said) {
+function took(latest, config, said) {
   if (facts.takes !== "never") said.count(new Map(latest.map((rule) => [rule.id, rule.totals])));
+  const isRefused = config.refused !== "" && config.refused === revision;
+  caution("refused", isRefused ? `The counter goes on with the rules before, as ${facts.file} was refused: ${config.why}` : "");
   if (!waiting) return;
-  if (pointsOf(latest) === waiting.points) outcome("good", `Saved in ${waiting.file} and counting.`);
-  else if (Date.now() > waiting.until) outcome("bad", `Saved in ${waiting.file}, but not taken over: the counter's log says why.`);
-  else return;
+  if (config.revision === waiting.revision) outcome("good", `Saved in ${waiting.file} and counting.${unsaved()}`);
+  else if (config.refused === waiting.revision) outcome("bad", `Saved in ${waiting.file}, but the counter refused it: ${config.why}`);
+  else {
+    if (Date.now() < waiting.until) return;
+    outcome("bad", `Saved in ${waiting.file}, but not taken over yet: the counter is busy.`);
+    waiting.until = Infinity; // said once
+    return;
+  }
   waiting = null;
 }
 

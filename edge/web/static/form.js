@@ -6,8 +6,8 @@ import { fewest, kindOf } from "./draft.js";
 /** The form; `classes` are those that can be chosen. */
 export function form(element, rules, points, classes) {
   const name = field("Name", "name", 64);
-  const ins = field("Name of the way in, where the arrow leads", "in", 60);
-  const outs = field("Name of the way out", "out", 60);
+  const ins = field("Name of the way in, where the arrow leads", "in", 60, "in");
+  const outs = field("Name of the way out", "out", 60, "out");
   const dwell = number("Tell when someone stays, seconds", "dwell_s", { min: 0, step: "any" });
   const crowd = number("Tell when so many are inside", "overcrowded", { min: 1, step: 1 });
   const boxes = new Map();
@@ -25,8 +25,8 @@ export function form(element, rules, points, classes) {
   for (const each of classes) addClass(each);
   element.addEventListener("submit", (event) => event.preventDefault());
 
-  function field(text, key, most) {
-    const input = make("input", { type: "text", maxlength: most, autocomplete: "off", spellcheck: "false", "data-key": key });
+  function field(text, key, most, placeholder) {
+    const input = make("input", { type: "text", maxlength: most, placeholder, autocomplete: "off", spellcheck: "false", "data-key": key });
     input.addEventListener("input", () => rules.change({ [key]: input.value || (key === "name" ? "" : null) }, key));
     return { input, label: make("label", {}, text, input) };
   }

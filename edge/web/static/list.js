@@ -1,6 +1,6 @@
 // The rules as a list: what they count, what they would have counted, what is doubtful.
 
-import { make, write } from "./dom.js";
+import { byId, make, write } from "./dom.js";
 import { kindOf } from "./draft.js";
 import { number } from "./words.js";
 
@@ -40,7 +40,12 @@ export function list(element, common, rules) {
   rules.onChange(render);
 
   return {
-    say(latest) { findings = latest; render(); },
+    say(latest) {
+      findings = latest;
+      render();
+      const named = (each) => (each.rule === null ? "" : `${rules.rules[each.rule]?.name}: `);
+      write(byId("spoken"), findings.map((each) => named(each) + sentence(each)).join(" "));
+    },
     try(latest, time) { counts = latest; span = time; render(); },
     forget() { if (counts.length) { counts = []; render(); } },
     count(latest) { totals = latest; render(); },
@@ -48,8 +53,10 @@ export function list(element, common, rules) {
   };
 }
 
+const sentence = (finding) => `${finding.is_wrong ? "Wrong" : "Doubtful"}: ${finding.text}`;
+
 function fill(element, findings) {
-  const wanted = findings.map((each) => `${each.is_wrong ? "Wrong" : "Doubtful"}: ${each.text}`);
+  const wanted = findings.map(sentence);
   element.hidden = wanted.length === 0;
   if (wanted.join("\n") === [...element.children].map((each) => each.textContent).join("\n")) return;
   element.replaceChildren(...findings.map((each, k) => make("li", { "data-wrong": each.is_wrong }, wanted[k])));

@@ -1,6 +1,6 @@
 // The drawing over the picture: all rules, and the pointer that draws and moves them.
 
-import { draw } from "./dom.js";
+import { draw, isField } from "./dom.js";
 import { fewest } from "./draft.js";
 import { along, apart, arrowOf, inside, middle, moved } from "./shapes.js";
 
@@ -98,9 +98,10 @@ export function stage(element, svg, rules, say) {
   svg.addEventListener("pointerup", released);
   svg.addEventListener("pointercancel", () => { grip = null; });
   document.addEventListener("keydown", (event) => {
-    if (!kind) return;
+    if (!kind || isField(event.target)) return;
     if (event.key === "Escape") set("");
-    else if (event.key === "Enter" && finish()) event.preventDefault(); // nor press the button that has the focus
+    else if (event.target.closest?.("button, a, summary")) return; // whose keys these are
+    else if (event.key === "Enter" && finish()) event.preventDefault();
     else if (event.key === "Backspace" && points.length) { points = points.slice(0, -1); render(); }
   });
   new ResizeObserver(() => render()).observe(element);
@@ -138,7 +139,7 @@ export function stage(element, svg, rules, say) {
     const [start] = rule.points.map(placed), [w, h] = size();
     const beside = (words) => Math.abs(way[0]) * half(words); // a text is wider than high
     const [ins, outs] = [rule.in || "in", rule.out || "out"];
-    const before = along(start, across, -28); // its first point
+    const before = along(start, across, -22 - Math.abs(across[0]) * half(rule.name)); // its first point
     const isOut = before[0] < 0 || before[1] < 0 || before[0] > w || before[1] > h;
     return [
       draw("path", { class: "arrow casing", d: path }), draw("path", { class: "arrow", d: path }),

@@ -4,8 +4,8 @@ import { write } from "./dom.js";
 
 const AGAIN_MS = 3000;
 
-/** The picture; `hold` keeps the one that is there, `next` takes another one. */
-export function picture(camera, stage, image, missing) {
+/** The picture; `hold` keeps the one that is in view, on a canvas, `next` takes another one. */
+export function picture(camera, stage, image, still, missing) {
   const path = `/live/${encodeURIComponent(camera)}/plain`;
   let isHeld = false, timer = 0;
 
@@ -20,9 +20,10 @@ export function picture(camera, stage, image, missing) {
     stage.style.aspectRatio = String(ratio);
     stage.style.maxWidth = `${Math.round(76 * ratio)}vh`; // all of it in view
     image.alt = `Picture of ${camera}`;
+    if (isHeld) freeze();
   });
   image.addEventListener("error", () => {
-    missing.hidden = false;
+    missing.hidden = !still.hidden;
     clearTimeout(timer);
     timer = setTimeout(load, AGAIN_MS);
   });
@@ -31,19 +32,39 @@ export function picture(camera, stage, image, missing) {
   });
   load();
 
+  /** Keep what is in view; the pictures that follow are let go. */
+  function freeze() {
+    [still.width, still.height] = [image.naturalWidth, image.naturalHeight];
+    still.getContext("2d").drawImage(image, 0, 0);
+    still.setAttribute("aria-label", `Held picture of ${camera}`);
+    show(true);
+    image.removeAttribute("src");
+  }
+
+  function show(isStill) {
+    still.hidden = !isStill;
+    image.hidden = isStill;
+  }
+
   return {
-    hold(wanted) { isHeld = wanted; load(); },
+    hold(wanted) {
+      isHeld = wanted;
+      clearTimeout(timer);
+      if (isHeld && image.naturalWidth) { freeze(); return; }
+      show(false);
+      load();
+    },
     next: load,
   };
 }
 
-/** Follow a camera's rules and their totals: `took(rules)` at each change. */
+/** Follow a camera's rules, their totals, and which config counts: `took(rules, config)` at each change. */
 export function follow(camera, pill, took) {
   let stream = null;
 
   const show = (state) => {
     const found = state.cameras.find((each) => each.name === camera);
-    if (found) took(found.rules);
+    if (found) took(found.rules, state.config);
   };
   const touch = (state, words) => { pill.dataset.state = state; write(pill, words); };
 
