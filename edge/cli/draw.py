@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from edge.cli.logs import start_logging
 from edge.cli.options import (
+    InputSizeOption,
     ModelOption,
     ProviderOption,
     ThreadsOption,
@@ -27,7 +29,7 @@ EXAMPLE = "Example: edge draw street.mp4 --config street.yaml"
 LISTEN = "127.0.0.1:8080"
 
 
-def draw(
+def draw(  # noqa: PLR0913
     source: Annotated[
         str | None,
         typer.Argument(
@@ -52,12 +54,17 @@ def draw(
     model: ModelOption = None,
     provider: ProviderOption = None,
     threads: ThreadsOption = None,
+    input_size: InputSizeOption = None,
+    blur_people: Annotated[
+        bool, typer.Option("--blur-people", help="Hide people by their masks in the picture.")
+    ] = False,
 ) -> None:
     """Draw lines and zones in the browser; nothing is counted and no event is sent.
 
     A recording is played over and over, as fast as it was recorded or as the model can; rules can
     be tried on the tracks that were seen. Ctrl-C ends.
     """
+    check_no_config(source)
     if config_file is None:
         config_file = config_for(source)
     is_new = not config_file.exists()
@@ -65,8 +72,9 @@ def draw(
         begin_config(config_file, source)
     located = load_located(config_file)
     camera = camera_of(located.config, config_file, source)
-    given = {"name": model, "provider": provider, "threads": threads}
+    given = {"name": model, "provider": provider, "threads": threads, "input_size": input_size}
     config = with_model(located.config, {k: v for k, v in given.items() if v is not None})
+    config = config.model_copy(update={"blur_people": config.blur_people or blur_people})
     if web is not None or config.web.listen is None:
         config = with_listen(config, web or LISTEN)
     with hidden(located.secrets):
@@ -78,6 +86,24 @@ def draw(
         from edge.cli.drawing import show  # web servers take long to import
 
         show(config, camera, config_file, model is not None)
+
+
+def check_no_config(source: str | None) -> None:
+    """Refuse a config file that is given as the source.
+
+    Raises:
+        ConfigError: it is one.
+
+    >>> check_no_config("street.yaml")
+    Traceback (most recent call last):
+    edge.errors.ConfigError: SOURCE: expected a recording or camera, got the config file \
+street.yaml: did you mean --config street.yaml?
+    """
+    if source is not None and source.lower().endswith((".yaml", ".yml")):
+        raise ConfigError(
+            f"SOURCE: expected a recording or camera, got the config file {source}: "
+            f"did you mean --config {source}?"
+        )
 
 
 def config_for(source: str | None) -> Path:
@@ -104,17 +130,23 @@ def begin_config(file: Path, source: str | None) -> None:
     if source is None:
         raise ConfigError(f"{file}: expected a config file or a SOURCE to begin one, got neither")
     combined(None, [source], None, None, None)  # refuses passwords that are written out
+    if not file.parent.is_dir():
+        raise ConfigError(
+            f"{file}: expected a folder that is there, got {file.parent}; "
+            f"make it: mkdir -p {shlex.quote(str(file.parent))}"
+        )
     if not is_live(source):
         open_source(source).close()
     text = (
-        f"# Begun by edge draw. Count with: edge run --config {file.name}\n"
+        f"# Begun by edge draw. Count with: edge run --config {shlex.quote(str(file))}\n"
         f"cameras:\n  {camera_name(source, set())}:\n"
         f"    source: {json.dumps(source, ensure_ascii=False)}\n"
     )
     try:
         replace_checked(file, text)
     except OSError as error:
-        raise ConfigError(f"{file}: expected a file that can be made, got: {error}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{file}: expected a file that can be made, got: {reason}") from error
 
 
 def camera_of(config: Config, file: Path, source: str | None) -> str:

@@ -28,6 +28,7 @@ from edge.types import Frame, Notice, Step
 from edge.web.state import Told
 from edge.web.status import CameraState, CameraStatus
 
+ROUND_S = 1.0  # that each round through a recording takes at least
 WAIT_S = 0.25  # for a camera's next picture, before looking whether to stop
 
 
@@ -70,7 +71,7 @@ def show(config: Config, camera: str, file: Path, needs_model: bool) -> None:
             f"draw on {page.address} and save; Ctrl-C ends", highlight=False, soft_wrap=True
         )
         is_camera = is_live(chosen.source)
-        frames = _of_camera(chosen, stop, shown) if is_camera else _played(chosen.source, stop)
+        frames = (_of_camera if is_camera else _played)(chosen, stop, shown)
         now = 0
         for run, frame in frames:
             if run != now:
@@ -118,15 +119,19 @@ def _sight(config: Config, camera: str, segmenter: Segmenter | None) -> Callable
     return see
 
 
-def _played(source: str, stop: threading.Event) -> Iterator[tuple[int, Frame]]:
+def _played(camera: Camera, stop: threading.Event, shown: Shown) -> Iterator[tuple[int, Frame]]:
     """Every frame of a recording, none before its time, again and again; with the round from 1."""
     for number in itertools.count(1):
-        began_s = time.monotonic()
-        with open_source(source) as recording:
+        began_s, frame = time.monotonic(), None
+        with open_source(camera.source) as recording:
             for frame in recording:
                 if stop.wait(max(0.0, began_s + frame.stamp.media_s - time.monotonic())):
                     return
                 yield number, frame
+        if frame is None:
+            shown.state, shown.reason = "lost", "the recording has no picture"
+        if stop.wait(max(0.0, began_s + ROUND_S - time.monotonic())):  # it may be one picture only
+            return
 
 
 def _of_camera(camera: Camera, stop: threading.Event, shown: Shown) -> Iterator[tuple[int, Frame]]:

@@ -74,10 +74,11 @@ def test_pictures_of_events_hide_the_same_classes(tmp_path, blur, expected, monk
     assert asked == [expected]
 
 
-def test_drawing_does_not_show_people_for_lack_of_a_model(edge, scene, tmp_path):
+@pytest.mark.parametrize(("blur", "options"), [(True, ()), (False, ("--blur-people",))])
+def test_drawing_does_not_show_people_for_lack_of_a_model(edge, scene, tmp_path, blur, options):
     config = tmp_path / "site.yaml"
     given = {"cameras": {"gate": {"source": str(scene())}}, "model": {"name": "none.onnx"}}
-    config.write_text(yaml.safe_dump({"blur_people": True, **given}))
-    done = edge("draw", "gate", "--config", config, "--web", "127.0.0.1:0")
+    config.write_text(yaml.safe_dump({"blur_people": blur, **given}))
+    done = edge("draw", "gate", "--config", config, "--web", "127.0.0.1:0", *options)
     assert done.code == 4
     assert "none.onnx" in done.err

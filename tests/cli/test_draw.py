@@ -7,13 +7,16 @@ import re
 import signal
 import urllib.parse
 import urllib.request
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from live import RtspServer, wait_for
 
+from edge.cli import drawing
 from edge.cli.draw import begin_config, camera_of
-from edge.config import load
+from edge.config import Config, load
 from edge.errors import ConfigError, SourceError
 
 MIDDLE = {"kind": "lines", "name": "middle", "points": [[0.5, 0.0], [0.5, 1.0]]}
@@ -74,7 +77,7 @@ def test_rules_are_tried_on_what_is_seen_and_saved(
     assert process.wait(30) == 0
     assert process.stdout.read() == "", "no events"
     assert load(file).cameras["scene"].lines["middle"].path == ((0.5, 0.0), (0.5, 1.0))
-    assert "# Begun by edge draw. Count with: edge run --config scene.yaml" in file.read_text()
+    assert f"# Begun by edge draw. Count with: edge run --config {file}\n" in file.read_text()
     assert {p.name for p in tmp_path.iterdir()} == {"scene.mp4", "scene.yaml"}
     counts = edge("run", "--config", file, "--model", square_model, "--events", "-", "--quiet")
     crossings = [x for x in counts.out.splitlines() if '"line_crossed"' in x]
@@ -167,8 +170,64 @@ def test_a_config_is_begun_for_a_camera_without_asking_it(tmp_path, monkeypatch)
     [(name, camera)] = load(file).cameras.items()
     assert (name, camera.source) == ("a-b", 'rtsp://me:p%40ss@192.0.2.1/a"b')
     assert camera_of(load(file), file, 'rtsp://me:${DOOR}@192.0.2.1/a"b') == "a-b"
-    with pytest.raises(ConfigError, match="expected a file that can be made"):
+    with pytest.raises(ConfigError, match=rf"a folder that is there, got .*mkdir -p {tmp_path}/no"):
         begin_config(tmp_path / "no" / "site.yaml", "0")
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ConfigError) as told:
+        begin_config(tmp_path / "folder.yaml", "0")
+    assert str(told.value).endswith("expected a file that can be made, got: is a directory")
+
+
+def test_options_of_the_model_and_for_privacy_are_those_of_a_run(edge, tmp_path, monkeypatch):
+    file = tmp_path / "site.yaml"
+    file.write_text("cameras: {gate: {source: a.mp4}}\n")
+    shown: list[Config] = []
+    monkeypatch.setattr(drawing, "show", lambda config, *given: shown.append(config))
+    assert edge("draw", "--config", file).code == 0
+    assert edge("draw", "--config", file, "--blur-people", "--input-size", 320).code == 0
+    found = [(config.blur_people, config.model.input_size) for config in shown]
+    assert found == [(False, Config().model.input_size), (True, 320)]
+
+
+def test_a_config_that_is_given_as_the_source_is_told(edge, tmp_path):
+    file = tmp_path / "site.yaml"
+    file.write_text("cameras: {gate: {source: a.mp4}}\n")
+    result = edge("draw", file)
+    assert (result.code, f"did you mean --config {file}?" in result.err) == (2, True)
+
+
+class OneFrame:
+    """A recording with so many pictures, all at its beginning."""
+
+    opened = 0
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+
+    def __call__(self, source: str):
+        type(self).opened += 1
+        frame = SimpleNamespace(stamp=SimpleNamespace(media_s=0.0))
+        return nullcontext([frame] * self.frames)
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+def test_a_recording_of_one_picture_or_none_waits_between_its_rounds(monkeypatch, frames):
+    source = OneFrame(frames)
+    monkeypatch.setattr(drawing, "open_source", source)
+    monkeypatch.setattr(drawing, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    waits: list[float] = []
+
+    class Stop:
+        def wait(self, timeout_s: float) -> bool:
+            waits.append(timeout_s)
+            return len(waits) == 3 * (frames + 1)
+
+    shown = drawing.Shown("gate")
+    played = list(drawing._played(SimpleNamespace(source="a"), Stop(), shown))
+    assert [number for number, _ in played] == [1, 2, 3] * frames
+    between = waits[frames :: frames + 1]
+    assert between == [drawing.ROUND_S] * 3, "no round at once after another"
+    assert (shown.state == "lost") is (frames == 0)
 
 
 def test_a_camera_of_the_config_is_found_by_name_or_source(tmp_path):
