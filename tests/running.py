@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from edge.events.journal import Journal
 
 MODEL = {"name": "person-vehicle-seg-nano", "input_size": 160, "threads": 1}
 LINE = {"middle": {"a": [0.5, 0.0], "b": [0.5, 1.0]}}
+WHERE = {"all": {"polygon": [[0.05, 0.05], [0.95, 0.05], [0.95, 0.95], [0.05, 0.95]]}}
 
 
 class Running:
@@ -39,6 +41,7 @@ class Running:
         self.events_file = folder / "events.jsonl"
         self.log = folder / "log.txt"
         self.port = free_port()
+        self.token = ""  # of its page, if it asks for one
         self.config: dict[str, Any] = {
             "device_id": "box",
             "cameras": cameras,
@@ -74,13 +77,25 @@ class Running:
     def numbers(self) -> dict[str, float]:
         """Every number of /metrics, by name and labels; empty if nobody answers."""
         try:
-            address = f"http://127.0.0.1:{self.port}/metrics"
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                text = answer.read().decode()
+            text = self.page("metrics").decode()
         except OSError:
             return {}
         rows = re.findall(r"(?m)^(\w+(?:\{.*\})?) ([-+.\deNaIf]+)$", text)
         return {name: float(value) for name, value in rows}
+
+    def page(self, path: str) -> bytes:
+        """What is answered at a path; it need not be 200.
+
+        Raises:
+            OSError: nobody answers.
+        """
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(asked, timeout=5) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as refusal:
+            return bytes(refusal.read())
 
     def frames(self, camera: str) -> float:
         """Frames of a camera that were counted so far."""
@@ -116,6 +131,14 @@ class Running:
     def received(self) -> list[dict[str, Any]]:
         """Events in the file."""
         return [json.loads(line) for line in self.events_file.read_text().splitlines()]
+
+    def count(self, kind: str) -> float:
+        """Events of a type so far, of all cameras."""
+        numbers = self.numbers().items()
+        found = f'type="{kind}"'
+        return sum(
+            n for name, n in numbers if name.startswith("edgecount_events_total") and found in name
+        )
 
     def used(self) -> tuple[int, int]:
         """Threads and open descriptors of the process."""

@@ -262,6 +262,11 @@ ERRORS = [
         "got nothing",
     ),
     (
+        "secret file that no file can be",
+        'cameras:\n  gate:\n    source: "rtsp://me:${file:a\\0b}@h/1"\n',
+        ":3: cameras.gate.source: expected a readable text file a\0b with the secret, got none",
+    ),
+    (
         "variable where none works",
         "device_id: ${HOME}\n",
         ":1: device_id: expected text, got '${HOME}'; only 'source' and keys of sinks and "
@@ -311,6 +316,12 @@ def test_what_is_no_password_is_not_taken_for_one(text, tmp_path, monkeypatch):
     path = tmp_path / "site.yaml"
     path.write_text(text)
     load(path)
+
+
+def test_a_variable_that_none_can_be_is_named(tmp_path):
+    (tmp_path / "site.yaml").write_text('cameras: {gate: {source: "rtsp://me:${\\ud800}@h/1"}}')
+    with pytest.raises(ConfigError, match=r"expected the environment variable \ud800 to be set"):
+        load(tmp_path / "site.yaml")
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-NOT_READ_AGAIN = b"edge: SIGHUP: recordings are counted with the config as it was at the start\n"
+GOES_ON = b"edge: SIGHUP: only cameras take over a changed config; this goes on as it began\n"
 
 
 def stop_on_signal() -> threading.Event:
     """Set on the first SIGINT or SIGTERM; a second SIGINT interrupts at once.
 
     SIGHUP stops as well if it is the end of the terminal. Without one it is somebody's wish to
-    reload, as of `systemctl reload`: recordings go on, and that is said.
+    reload, as of `systemctl reload`: what goes on goes on, and that is said.
     """
     stop = threading.Event()
-    has_terminal = sys.stderr.isatty()
+    has_terminal = any(os.isatty(file) for file in (0, 1, 2))
 
     def ask(number: int, frame: FrameType | None) -> None:
         if stop.is_set() and number == signal.SIGINT:
@@ -31,7 +30,7 @@ def stop_on_signal() -> threading.Event:
         if has_terminal:
             stop.set()
         else:
-            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, NOT_READ_AGAIN)
+            os.write(2, GOES_ON)
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, ask)

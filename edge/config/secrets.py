@@ -121,11 +121,11 @@ def knows_variables(key: Key) -> bool:
 
 
 def _held(name: str) -> str | None:
-    if not name.startswith(_FILE):
-        return os.environ.get(name)
     try:
+        if not name.startswith(_FILE):
+            return os.environ.get(name)
         text = Path(name[len(_FILE) :]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # ValueError: no UTF-8, or a name that nothing can have
         return None
     return text.rstrip("\r\n")
 
@@ -135,7 +135,7 @@ def _trouble(name: str) -> str | None:
         path = name[len(_FILE) :]
         if _held(name) is None:
             return f"expected a readable text file {path} with the secret, got none"
-    elif name not in os.environ:
+    elif _held(name) is None:
         return f"expected the environment variable {name} to be set, got nothing"
     return None
 

@@ -5,56 +5,155 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from broker import Broker
 from live import RtspServer
-from running import LINE, Running
+from receiver import Answer, Receiver
+from running import LINE, WHERE, Running
 
 from edge.events.journal import Journal
 
 pytestmark = pytest.mark.rtsp
-WHERE = {"all": {"polygon": [[0.05, 0.05], [0.95, 0.05], [0.95, 0.95], [0.05, 0.95]]}}
 
 
+SECRETS = {
+    "CAMERA_PASSWORD": "Pa%ss/w@rd-7c1",
+    "BROKER_PASSWORD": "br0ker pw-55",
+    "WRONG_BROKER": "wr0ng-broker-31",
+    "HOOK_SECRET": "sign-me-8f2c",
+    "HOOK_TOKEN": "t0ken-of-hook-a9",
+    "PAGE_TOKEN": "t0ken-of-page-4e",
+}
+PAGES = ("", "api/state", "metrics", "readyz", "healthz", "live/gate/plain.jpg", "nothing")
+
+
+def heard(run: Running) -> bytes:
+    """What the page is told in two seconds."""
+    data, until_s = b"", time.monotonic() + 2.0
+    with socket.create_connection(("127.0.0.1", run.port), 5) as page:
+        bearer = f"Authorization: Bearer {run.token}"
+        page.sendall(f"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n\r\n".encode())
+        while time.monotonic() < until_s:
+            data += page.recv(65536)
+    return data
+
+
+@pytest.mark.mqtt
 @pytest.mark.timeout(300)
-def test_the_password_of_a_camera_is_nowhere(tmp_path):
+def test_no_secret_is_anywhere(tmp_path):
     """Everything that a run writes or shows is searched."""
-    secret = "Pa%ss/w@rd-7c1"
-    with RtspServer(user="counter", password=secret) as server:
+    (tmp_path / "wrong").write_text("n0t-the-one-9d\n")
+    (tmp_path / "header").write_text("h3ader-value-c7\n")
+    secrets = SECRETS["CAMERA_PASSWORD"]
+    broken = Answer(400, body=b"what is " + SECRETS["HOOK_TOKEN"].encode() + b"?")
+    with (
+        RtspServer(user="counter", password=secrets) as server,
+        Broker(tmp_path / "b", user="box", password=SECRETS["BROKER_PASSWORD"]) as broker,
+        Receiver(secret=SECRETS["HOOK_SECRET"]) as good,
+        Receiver() as bad,
+    ):
+        bad.rule = lambda events: broken  # it quotes what it was sent
         address = f"rtsp://counter:${{CAMERA_PASSWORD}}@127.0.0.1:{server.port}/clip"
         wrong = f"rtsp://counter:${{file:{tmp_path / 'wrong'}}}@127.0.0.1:{server.port}/clip"
-        (tmp_path / "wrong").write_text("n0t-the-one-9d\n")
         cameras = {
             "gate": {"source": address, "lines": LINE, "zones": WHERE},
             "shut": {"source": wrong},
         }
-        evidence = {"folder": str(tmp_path / "evidence")}
-        with Running(tmp_path, cameras, evidence=evidence, log={"level": "debug"}) as run:
-            run.start(CAMERA_PASSWORD=secret)
+        to_broker = {"type": "mqtt", "host": broker.host, "port": broker.port, "user": "box"}
+        hook = {"type": "webhook", "secret": "${HOOK_SECRET}", "token": "${HOOK_TOKEN}"}
+        key = {"X-Key": f"${{file:{tmp_path / 'header'}}}"}
+        sections = {
+            "sinks": {
+                "file": {"type": "file", "path": str(tmp_path / "events.jsonl")},
+                "broker": {**to_broker, "password": "${BROKER_PASSWORD}"},
+                "shut-out": {**to_broker, "password": "${WRONG_BROKER}"},
+                "hook": {**hook, "url": f"{good.url}?token=${{HOOK_TOKEN}}", "headers": key},
+                "bad-hook": {**hook, "url": f"{bad.url}?token=${{HOOK_TOKEN}}", "headers": key},
+            },
+            "evidence": {"folder": str(tmp_path / "evidence")},
+            "log": {"level": "debug"},
+        }
+        with Running(tmp_path, cameras, **sections) as run:
+            run.config["web"]["token"], run.token = "${PAGE_TOKEN}", SECRETS["PAGE_TOKEN"]
+            run.start(**SECRETS)
             run.wait_for_frames("gate", 60)
             server.kill()
-            time.sleep(3)
-            assert run.process is not None
-            title = Path(f"/proc/{run.process.pid}/cmdline").read_bytes()
-            threads = b"".join(
-                p.read_bytes() for p in Path(f"/proc/{run.process.pid}/task").glob("*/comm")
+            lags = 'edgecount_sink_failures_total{sink="%s"}'
+            run.wait(
+                lambda: all(run.numbers()[lags % name] > 0 for name in ("shut-out", "bad-hook")),
+                "receivers that refuse",
             )
-            pages = [title, threads]
-            for path in ("metrics", "readyz", "healthz"):
-                command = ["curl", "-s", f"http://127.0.0.1:{run.port}/{path}"]
-                pages.append(subprocess.run(command, capture_output=True, check=True).stdout)
+            assert run.process is not None
+            of_process = Path(f"/proc/{run.process.pid}")
+            shown = {"title": (of_process / "cmdline").read_bytes()}
+            shown["threads"] = b"".join(p.read_bytes() for p in of_process.glob("task/*/comm"))
+            shown |= {f"page /{path}": run.page(path) for path in PAGES}
+            shown["stream"] = heard(run)
+            assert b"event: state" in shown["stream"]
+            assert b"401" in shown["page /api/state"]  # of the camera that is shut
+            assert b"bad-hook" in shown["page /readyz"]
+            live = {p.name: p.read_bytes() for p in tmp_path.glob("journal.db*")}
             assert run.stop() == 130
+            shown["journal"] = json.dumps(run.events()).encode()
         reasons = [e["reason"] for e in run.events("source_lost") if e["source"]["id"] == "shut"]
     assert "401" in reasons[0]
-    (tmp_path / "wrong").unlink()
+    told = (tmp_path / "log.txt").read_text()
+    assert "sink bad-hook: webhook http://127.0.0.1" in told
+    assert "what is ***?" in told
+    for kept in ("wrong", "header", "b/passwords"):  # ours, not the run's
+        (tmp_path / kept).unlink()
     written = {str(p): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert any(name.endswith(".jpg") for name in written)
-    for spelled in (secret, "Pa%25ss%2Fw%40rd-7c1", "n0t-the-one-9d"):
-        for name, data in [*written.items(), *((f"page {k}", p) for k, p in enumerate(pages))]:
-            assert spelled.encode() not in data, name
+    assert any(name.endswith("journal.db") for name in written)
+    wanted = [*SECRETS.values(), "n0t-the-one-9d", "h3ader-value-c7"]
+    wanted += [quote(secret, safe="") for secret in wanted]
+    for secret in wanted:
+        for name, data in {**written, **shown, **live}.items():
+            assert secret.encode() not in data, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_end_takes_five_seconds_whatever_hangs(tmp_path, record_property):
+    """Silent cameras, and receivers that take a connection and never answer."""
+    with ExitStack() as open_ports:
+
+        def silent() -> int:
+            port = open_ports.enter_context(socket.create_server(("127.0.0.1", 0)))
+            return int(port.getsockname()[1])
+
+        cameras = {
+            f"c{k}": {"source": f"rtsp://127.0.0.1:{silent()}/x", "lines": LINE} for k in range(5)
+        }
+        sinks = {
+            "file": {"type": "file", "path": str(tmp_path / "events.jsonl")},
+            "hook": {"type": "webhook", "url": f"http://127.0.0.1:{silent()}/", "timeout_s": 30.0},
+            "mqtt": {"type": "mqtt", "host": "127.0.0.1", "port": silent(), "timeout_s": 30.0},
+        }
+        evidence = {"folder": str(tmp_path / "evidence")}
+        took_s = []
+        for number, wait_s in ((signal.SIGTERM, 4.0), (signal.SIGINT, 0.0), (signal.SIGTERM, 12.0)):
+            with Running(tmp_path, cameras, sinks=sinks, evidence=evidence) as run:
+                run.start()
+                time.sleep(wait_s)  # amid connecting, at once, and between two attempts
+                page = socket.create_connection(("127.0.0.1", run.port))
+                page.sendall(b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                page.recv(100)  # somebody looks on
+                began_s = time.monotonic()
+                assert run.stop(number) == 130
+                took_s.append(round(time.monotonic() - began_s, 2))
+                page.close()
+                assert run.events()[-1]["type"] == "stopped"
+                assert [e["event_id"] for e in run.received()] == [
+                    e["event_id"] for e in run.events()
+                ]
+    record_property("took_s", took_s)
+    assert max(took_s) <= 5.0, took_s
 
 
 @pytest.mark.timeout(300)
