@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from edge.errors import ModelError
 from edge.segment import dfine, generic, maskrcnn, rfdetr, rtmdet, yolo, yolo_end2end, yolov5
 from edge.segment.reading import Reading, described
 from edge.segment.session import ModelFile, Outputs
+
+log = logging.getLogger("edge.segment")
 
 Read = Callable[[ModelFile, Outputs, Sequence[str] | None], Reading | None]
 
@@ -31,7 +34,7 @@ def recognised(
     family: str | None = None,
     names: Sequence[str] | None = None,
 ) -> Reading:
-    """How to read a model.
+    """How to read a model; warns of what was assumed, unless the family is named.
 
     Args:
         model: what its file says.
@@ -48,6 +51,12 @@ def recognised(
     for read, _ in asked.values():
         reading = read(model, outputs, names)
         if reading is not None:
+            if family is None and reading.assumed:
+                log.warning(
+                    "%s: read as %s, assuming %s; if that is wrong, name its family (--family, or "
+                    "model.family; docs/models.md) or export it in another form",
+                    *(model.path, reading.family, reading.assumed),
+                )
             return reading
     got = described(model, outputs)
     if family is not None:

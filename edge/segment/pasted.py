@@ -5,6 +5,7 @@ Mask R-CNN: He et al., 2017, arXiv:1703.06870.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -20,7 +21,10 @@ MOST_FRAMES = 3  # a box that many times as wide or high as the frame cannot be
 
 
 def masks_of(
-    squares: NDArray[Any], boxes: F32, box: Letterbox, level: Level = PROBABILITIES
+    squares: NDArray[Any],
+    boxes: F32,
+    box: Letterbox,
+    level: Level | Sequence[Level] = PROBABILITIES,
 ) -> tuple[Masks, list[int], int]:
     """Masks at frame resolution inside their boxes, in windows as tight as they have.
 
@@ -31,16 +35,18 @@ def masks_of(
         squares: float (N, h, w).
         boxes: float32 (N, 4) pixels of the input.
         box: how the frame lies in the input.
-        level: what the values of the squares are.
+        level: what the values of the squares are, or those of each.
 
     Returns:
         The masks that are not empty, whose squares they are, and how many were dropped for values
         that are no numbers or cannot be.
     """
     height, width = box.frame_hw
+    levels = [level] * len(squares) if isinstance(level, Level) else level
     windows, masks, filled, broken = [], [], [], 0
     corners = np.trunc(box.unclipped(boxes)).astype(int).tolist()
     for n, (x1, y1, x2, y2) in enumerate(corners):
+        level = levels[n]
         cells: F32 = np.ascontiguousarray(squares[n], np.float32)
         size = x2 + 1 - x1, y2 + 1 - y1
         is_huge = size[0] > MOST_FRAMES * width or size[1] > MOST_FRAMES * height

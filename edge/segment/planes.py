@@ -41,6 +41,16 @@ LOGITS = Level(0.0, -1e6, 1e6)
 PROBABILITIES = Level(0.5, -0.01, 1.01)  # with the rounding of float16
 
 
+def level_of(plane: NDArray[Any]) -> Level:
+    """What the values of a plane (h, w) are: logits if some cannot be probabilities.
+
+    >>> level_of(np.array([[0.1, 1.0005]])) == PROBABILITIES
+    True
+    """
+    beyond = plane.min() < PROBABILITIES.lowest or plane.max() > PROBABILITIES.highest
+    return LOGITS if beyond else PROBABILITIES
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """How pixels along one side of the frame are made of cells: of two neighbours each."""
@@ -95,7 +105,7 @@ def axes(cells_hw: tuple[int, int], box: Letterbox) -> tuple[Axis, Axis]:
 def masks_of(
     planes: NDArray[Any],
     index: Sequence[int] | I64,
-    level: Level,
+    level: Level | Sequence[Level],
     box: Letterbox,
     crops: I32 | None = None,
 ) -> tuple[Masks, list[int], int]:
@@ -104,7 +114,7 @@ def masks_of(
     Args:
         planes: float (K, h, w); each covers the whole input.
         index: (N,) the planes that are wanted.
-        level: what their values are.
+        level: what their values are, or those of each.
         box: how the frame lies in the input.
         crops: int32 (N, 4) frame pixels outside which a mask is not set; None: the whole frame.
 
@@ -118,8 +128,10 @@ def masks_of(
     height, width = box.frame_hw
     rows, columns = axes((planes.shape[1], planes.shape[2]), box)
     whole = [[0, 0, width, height]] * len(index)
+    levels = [level] * len(index) if isinstance(level, Level) else level
     windows, masks, filled, broken = [], [], [], 0
     for n, (x1, y1, x2, y2) in enumerate(whole if crops is None else crops.tolist()):
+        level = levels[n]
         if x2 <= x1 or y2 <= y1:
             continue
         left, right = int(columns.first[x1]), int(columns.second[x2 - 1]) + 1
