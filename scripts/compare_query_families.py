@@ -73,17 +73,26 @@ def differences(ours: Instances, said: dict[str, np.ndarray], labels: np.ndarray
     shown = np.flatnonzero(mask_ops.area(theirs))  # no mask, no instance
     if len(ours) != len(shown):
         sys.exit(f"expected {len(shown)} instances, got {len(ours)}")
+    its = np.arange(len(ours))
+    if np.array_equal(ours.scores, said["scores"][shown]):  # equal ones may come in any order
+        its = by_score_and_place(ours.scores, ours.boxes)
+        shown = shown[by_score_and_place(said["scores"][shown], said["boxes"][shown])]
     iou = []
-    for k, j in enumerate(shown.tolist()):
+    for k, j in zip(its.tolist(), shown.tolist(), strict=True):
         both = mask_ops.intersection(ours.masks, k, theirs, j)
         iou.append(both / (mask_ops.area(ours.masks)[k] + mask_ops.area(theirs)[j] - both))
     return {
         "instances": len(ours),
-        "box": float(np.abs(ours.boxes - said["boxes"][shown]).max(initial=0)),
-        "score": float(np.abs(ours.scores - said["scores"][shown]).max(initial=0)),
-        "classes": int(np.count_nonzero(ours.class_ids != labels[shown])),
+        "box": float(np.abs(ours.boxes[its] - said["boxes"][shown]).max(initial=0)),
+        "score": float(np.abs(ours.scores[its] - said["scores"][shown]).max(initial=0)),
+        "classes": int(np.count_nonzero(ours.class_ids[its] != labels[shown])),
         "iou": float(min(iou, default=1)),
     }
+
+
+def by_score_and_place(scores: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """An order of instances in which equal scores do not matter."""
+    return np.lexsort((*boxes.T.round(1), -scores))
 
 
 def read(said: dict[str, np.ndarray], segmenter: Segmenter, family: str) -> dict:
