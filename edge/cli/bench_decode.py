@@ -26,6 +26,7 @@ FRAME_HW = (1080, 1920)
 INPUT_HW = (384, 640)  # what a longest side of 640 pixels makes of it
 SQUARE_HW = (640, 640)
 SHORT_800_HW = (800, 1440)
+SHORT_750_HW = (768, 1344)  # where the longer side is limited
 CLASSES = 80
 PROTOTYPES = 32
 NAMES = tuple(f"class{k}" for k in range(CLASSES))
@@ -79,27 +80,33 @@ def _of_pixels(family: str) -> tuple[Outputs, tuple[str, ...], tuple[int, int]]:
     boxes += np.array([box.left, box.top] * 2, np.float32)
     labels = np.arange(CROWD) % CLASSES
     scores = np.full(CROWD, 0.9, np.float32)
-    if family == "maskrcnn-zoo":
-        squares = _shares(np.tile(np.array([0, 0, 28, 28], np.float32), (CROWD, 1)), (28, 28))
-        return [boxes, labels + 1, scores, squares[:, None]], NAMED, input_hw
-    planes = _shares(boxes, input_hw)
-    if family == "torchvision":
-        return [boxes, labels + 1, scores, planes[:, None]], NAMED, input_hw
     dets = np.column_stack([boxes, scores]).astype(np.float32)
-    names = ("dets", "labels", "masks")
-    if family == "rtmdet":
-        return _batch(dets, labels, planes), names, input_hw
-    return [dets, labels, planes], names, input_hw
+    if family in OF_SQUARES:
+        whole = np.tile(np.array([0, 0, 28, 28], np.float32), (CROWD, 1))
+        masks = _shares(whole, (28, 28))
+    else:
+        masks = _shares(boxes, input_hw)
+    if family in ("rtmdet", "mmdet-maskrcnn"):
+        return _batch(dets, labels, masks), ("dets", "labels", "masks"), input_hw
+    if family == "generic":
+        return [dets, labels, masks], ("dets", "labels", "masks"), input_hw
+    if family == "detectron2":
+        found: Outputs = [boxes, labels, masks[:, None], scores, np.array(input_hw)]
+        return found, tuple(map(str, range(5))), input_hw
+    names = ("boxes", "labels", "scores", "masks")
+    return [boxes, labels + 1, scores, masks[:, None]], names, input_hw
 
 
 OF_QUERIES = ("rfdetr", "dfine")
 PLACES: dict[str, tuple[tuple[int, int], Callable[..., Letterbox]]] = {
     "rtmdet": (SQUARE_HW, cornered),
     "torchvision": (FRAME_HW, stretched),
+    "mmdet-maskrcnn": (SHORT_750_HW, cornered),
     "maskrcnn-zoo": (SHORT_800_HW, cornered),
+    "detectron2": (SHORT_750_HW, cornered),
     "generic": (INPUT_HW, letterbox),
 }
-NAMED = ("boxes", "labels", "scores", "masks")
+OF_SQUARES = ("mmdet-maskrcnn", "maskrcnn-zoo", "detectron2")
 FAMILIES = (*OF_PROTOTYPES, *OF_QUERIES, *PLACES)
 
 

@@ -6,7 +6,17 @@ import logging
 from collections.abc import Callable, Sequence
 
 from edge.errors import ModelError
-from edge.segment import dfine, generic, maskrcnn, rfdetr, rtmdet, yolo, yolo_end2end, yolov5
+from edge.segment import (
+    detectron,
+    dfine,
+    generic,
+    maskrcnn,
+    rfdetr,
+    rtmdet,
+    yolo,
+    yolo_end2end,
+    yolov5,
+)
 from edge.segment.reading import Reading, described
 from edge.segment.session import ModelFile, Outputs
 
@@ -22,8 +32,10 @@ FAMILIES: dict[str, tuple[Read, str]] = {
     "rfdetr": (rfdetr.read, rfdetr.CONVENTION),
     "dfine": (dfine.read, dfine.CONVENTION),
     "rtmdet": (rtmdet.read, rtmdet.CONVENTION),
+    "mmdet-maskrcnn": (detectron.read_mmdet, detectron.MMDET),
     "torchvision": (maskrcnn.read_torchvision, maskrcnn.TORCHVISION),
     "maskrcnn-zoo": (maskrcnn.read_zoo, maskrcnn.ZOO),
+    "detectron2": (detectron.read_detectron2, detectron.DETECTRON2),
     "generic": (generic.read, generic.CONVENTION),
 }
 

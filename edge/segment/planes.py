@@ -171,8 +171,8 @@ def _cut(
         mask: U8 = (cells > level.threshold).view(np.uint8)
     else:
         cells = plane[top:bottom, left:right].astype(np.float32, copy=False)
-        wide = _mixed(cells.T, across - left, columns.second[x1:x2] - left, columns.share[x1:x2])
-        fine = _mixed(wide.T, down - top, rows.second[y1:y2] - top, rows.share[y1:y2])
+        wide = mixed(cells.T, across - left, columns.second[x1:x2] - left, columns.share[x1:x2])
+        fine = mixed(wide.T, down - top, rows.second[y1:y2] - top, rows.share[y1:y2])
         mask = (fine > level.threshold).view(np.uint8)
     x, y, w, h = cv2.boundingRect(mask)
     if not w:
@@ -180,8 +180,8 @@ def _cut(
     return (x1 + x, y1 + y, x1 + x + w, y1 + y + h), mask[y : y + h, x : x + w]
 
 
-def _mixed(lines: F32, first: I64, second: I64, share: F32) -> F32:
-    """Lines between the first and the second, each with its share of the second."""
+def mixed(lines: F32, first: I64, second: I64, share: F32) -> F32:
+    """Lines float32 (n, m) between the first and the second, each with its share of the second."""
     lines = np.ascontiguousarray(lines)
     low: F32 = lines.take(first, axis=0, mode="clip")
     high: F32 = lines.take(second, axis=0, mode="clip")

@@ -45,10 +45,9 @@ def test_forms_of_the_same_instances(outputs):
 
 
 def test_small_masks_lie_in_their_boxes():
-    outputs = {"dets": DETS[None, :, :5], "labels": LABELS[None],
-               "masks": np.ones((1, 2, 28, 28), np.float32)}  # fmt: skip
+    outputs = {"detections": DETS[None], "masks": np.ones((1, 2, 28, 28), np.float32)}
     reading = reading_of(outputs)
-    assert reading.family == "generic"  # not RTMDet's, whose masks cover the input
+    assert reading.family == "generic"
     found, _ = reading.decode(list(outputs.values()), BOX, Limits())
     assert filled(found, 1) == (8, 8, 41, 17)
 
