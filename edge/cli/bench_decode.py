@@ -16,7 +16,7 @@ import numpy as np
 from edge.cli.bench_stages import percentiles_ms
 from edge.segment import Limits, Outputs
 from edge.segment.families import recognised
-from edge.segment.letterbox import Letterbox, letterbox
+from edge.segment.letterbox import Letterbox, cornered, letterbox, stretched
 from edge.segment.model_file import ModelFile
 from edge.segment.prototypes import masks_of
 from edge.types import F32, Instances
@@ -25,6 +25,8 @@ CROWD = 100
 FRAME_HW = (1080, 1920)
 INPUT_HW = (384, 640)  # what a longest side of 640 pixels makes of it
 SQUARE_HW = (640, 640)
+SHORT_800_HW = (800, 1440)
+SHORT_750_HW = (768, 1344)  # where the longer side is limited
 CLASSES = 80
 PROTOTYPES = 32
 NAMES = tuple(f"class{k}" for k in range(CLASSES))
@@ -53,6 +55,8 @@ def outputs_of(family: str) -> tuple[Outputs, tuple[str, ...], tuple[int, int]]:
     random = np.random.default_rng(0)
     if family in OF_PROTOTYPES:
         return _of_prototypes(family, random), ("output0", "output1"), INPUT_HW
+    if family not in OF_QUERIES:
+        return _of_pixels(family)
     h, w = (side // 4 for side in SQUARE_HW)
     planes = _planes(crowd(), h, w)
     if family == "rfdetr":
@@ -67,7 +71,43 @@ def outputs_of(family: str) -> tuple[Outputs, tuple[str, ...], tuple[int, int]]:
     return found, ("labels", "boxes", "scores", "masks"), SQUARE_HW
 
 
-FAMILIES = (*OF_PROTOTYPES, "rfdetr", "dfine")
+def _of_pixels(family: str) -> tuple[Outputs, tuple[str, ...], tuple[int, int]]:
+    """Masks as a model makes them ready: over the whole input, or squares, each over its box."""
+    input_hw, place = PLACES[family]
+    box = place(FRAME_HW, input_hw)
+    boxes = crowd() * np.array(FRAME_HW[::-1] * 2, np.float32)
+    boxes *= np.array([box.scale_x, box.scale_y] * 2, np.float32)
+    boxes += np.array([box.left, box.top] * 2, np.float32)
+    labels = np.arange(CROWD) % CLASSES
+    scores = np.full(CROWD, 0.9, np.float32)
+    dets = np.column_stack([boxes, scores]).astype(np.float32)
+    if family in OF_SQUARES:
+        whole = np.tile(np.array([0, 0, 28, 28], np.float32), (CROWD, 1))
+        masks = _shares(whole, (28, 28))
+    else:
+        masks = _shares(boxes, input_hw)
+    if family in ("rtmdet", "mmdet-maskrcnn"):
+        return _batch(dets, labels, masks), ("dets", "labels", "masks"), input_hw
+    if family == "generic":
+        return [dets, labels, masks], ("dets", "labels", "masks"), input_hw
+    if family == "detectron2":
+        found: Outputs = [boxes, labels, masks[:, None], scores, np.array(input_hw)]
+        return found, tuple(map(str, range(5))), input_hw
+    names = ("boxes", "labels", "scores", "masks")
+    return [boxes, labels + 1, scores, masks[:, None]], names, input_hw
+
+
+OF_QUERIES = ("rfdetr", "dfine")
+PLACES: dict[str, tuple[tuple[int, int], Callable[..., Letterbox]]] = {
+    "rtmdet": (SQUARE_HW, cornered),
+    "torchvision": (FRAME_HW, stretched),
+    "mmdet-maskrcnn": (SHORT_750_HW, cornered),
+    "maskrcnn-zoo": (SHORT_800_HW, cornered),
+    "detectron2": (SHORT_750_HW, cornered),
+    "generic": (INPUT_HW, letterbox),
+}
+OF_SQUARES = ("mmdet-maskrcnn", "maskrcnn-zoo", "detectron2")
+FAMILIES = (*OF_PROTOTYPES, *OF_QUERIES, *PLACES)
 
 
 def _of_prototypes(family: str, random: np.random.Generator) -> Outputs:
@@ -112,6 +152,22 @@ def _planes(within: F32, h: int, w: int) -> F32:
     y = (np.arange(h, dtype=np.float32) + 0.5 - centre[:, 1:]) / half[:, 1:]
     planes: F32 = np.maximum(4 - 4 * (x[:, None, :] ** 2 + y[:, :, None] ** 2), -4)
     return planes.astype(np.float32)
+
+
+def _shares(boxes: F32, hw: tuple[int, int]) -> F32:
+    """Probabilities (100, h, w): an ellipse in each box (100, 4) of pixels, and 0 around the box.
+
+    What is not written takes no memory: planes of a 1080p picture would take 830 MB.
+    """
+    planes: F32 = np.zeros((len(boxes), *hw), np.float32)
+    for plane, (x1, y1, x2, y2) in zip(planes, boxes, strict=True):
+        top, left = max(0, int(y1)), max(0, int(x1))
+        part = plane[top : int(y2) + 1, left : int(x2) + 1]
+        y, x = (np.arange(n, dtype=np.float32) + 0.5 for n in part.shape)
+        down = (y + top - (y1 + y2) / 2) / ((y2 - y1) / 2)
+        across = (x + left - (x1 + x2) / 2) / ((x2 - x1) / 2)
+        part[:] = np.clip(1 - 0.5 * (down[:, None] ** 2 + across**2), 0, 1)
+    return planes
 
 
 def _centred(boxes: F32) -> F32:

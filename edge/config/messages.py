@@ -28,7 +28,7 @@ _EXPECTED = {
     "finite_number": "a finite number",
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "at least {ge:g}",
-    "less_than_equal": "at most {le:g}",
+    "less_than_equal": "at most {le:.15g}",
     "literal_error": "{expected}",
     "too_short": "at least {min_length} entries",
     "tuple_type": "a list",

@@ -2,7 +2,8 @@
 
 `labels` (1, K), `boxes` (1, K, 4): corners in input pixels, `scores` (1, K), `masks` (1, K, h, w):
 probabilities over the whole input, above .5, cut at the box. Doubles of any class are suppressed,
-as its own runtime does. The input is the picture stretched, values of 0..1.
+as its own runtime does. The input is the picture stretched, values of 0..1. Other transformers have
+outputs of these names: boxes in shares of the input are read, too, and what differs is warned of.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.planes import PROBABILITIES, masks_of
 from edge.segment.preparation import Preparation
 from edge.segment.reading import Reading, named_or, positions
-from edge.segment.rows import sound_rows
+from edge.segment.rows import are_shares, in_pixels, sound_rows
 from edge.types import I32, Instances
 
 CONVENTION = "labels (1, K), boxes (1, K, 4), scores (1, K), masks (1, K, h, w), as D-FINE-seg has"
+
+
+ASSUMED = "that it wants its picture as D-FINE-seg does (stretched, RGB, values 0..1)"
 
 
 def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Reading | None:
@@ -41,12 +45,22 @@ def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Rea
     if scores.shape[1:] != many or labels.shape[1:] != many:
         return None
     class_names = named_or(model, names, COCO_80)
+    shares = are_shares(boxes[0])
 
     def decode(its: Outputs, box: Letterbox, limits: Limits) -> tuple[Instances, int]:
-        return decoded([its[i][0] for i in order], len(class_names), box, limits)
+        corners, *rest = (its[i][0] for i in order)
+        its = [in_pixels(corners, box, shares), *rest]
+        return decoded(its, len(class_names), box, limits)
 
     how = Preparation("stretch", averages=False)
-    return Reading("dfine", CONVENTION, class_names, how, decode)
+    is_its = not shares and _has_quarters(model, masks.shape[2:])
+    return Reading("dfine", CONVENTION, class_names, how, decode, "" if is_its else ASSUMED)
+
+
+def _has_quarters(model: ModelFile, planes_hw: tuple[int, ...]) -> bool:
+    """Whether planes have a quarter of the input's size, or that size is not fixed."""
+    sides = model.input_shape[-2:]
+    return all(side in (None, 4 * n) for side, n in zip(sides, planes_hw, strict=True))
 
 
 def decoded(

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from edge.errors import ModelError
-from edge.segment import dfine, generic, maskrcnn, rfdetr, rtmdet, yolo, yolo_end2end, yolov5
+from edge.segment import (
+    detectron,
+    dfine,
+    generic,
+    maskrcnn,
+    rfdetr,
+    rtmdet,
+    yolo,
+    yolo_end2end,
+    yolov5,
+)
 from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.reading import Reading, described
+
+log = logging.getLogger("edge.segment")
 
 Read = Callable[[ModelFile, Outputs, Sequence[str] | None], Reading | None]
 
@@ -19,8 +32,10 @@ FAMILIES: dict[str, tuple[Read, str]] = {
     "rfdetr": (rfdetr.read, rfdetr.CONVENTION),
     "dfine": (dfine.read, dfine.CONVENTION),
     "rtmdet": (rtmdet.read, rtmdet.CONVENTION),
+    "mmdet-maskrcnn": (detectron.read_mmdet, detectron.MMDET),
     "torchvision": (maskrcnn.read_torchvision, maskrcnn.TORCHVISION),
     "maskrcnn-zoo": (maskrcnn.read_zoo, maskrcnn.ZOO),
+    "detectron2": (detectron.read_detectron2, detectron.DETECTRON2),
     "generic": (generic.read, generic.CONVENTION),
 }
 
@@ -31,7 +46,7 @@ def recognised(
     family: str | None = None,
     names: Sequence[str] | None = None,
 ) -> Reading:
-    """How to read a model.
+    """How to read a model; warns of what was assumed, unless the family is named.
 
     Args:
         model: what its file says.
@@ -48,6 +63,12 @@ def recognised(
     for read, _ in asked.values():
         reading = read(model, outputs, names)
         if reading is not None:
+            if family is None and reading.assumed:
+                log.warning(
+                    "%s: read as %s, assuming %s; if that is wrong, name its family (--family, or "
+                    "model.family; docs/models.md) or export it in another form",
+                    *(model.path, reading.family, reading.assumed),
+                )
             return reading
     got = described(model, outputs)
     if family is not None:

@@ -2,14 +2,16 @@
 
 An output named like `boxes` or `dets`: corners in pixels of the input or shares of it, perhaps
 followed by a score and a class; `scores`; `labels` or `classes`, counted from 0; and `masks`: each
-over the whole input, or a small one over its box; logits or probabilities, which their values
-tell. A batch's axis may lead. Nothing tells how such a model wants its picture: it gets it as YOLO
-exports do.
+over the whole input, or a small one over its box; logits or probabilities. What boxes and masks are
+their values tell: those for the grey picture that a model is shown first, else each frame's. A
+batch's axis may lead. Nothing tells how such a model wants its picture: it gets it as YOLO exports
+do, and that is warned of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,8 @@ from edge.segment.limits import Limits
 from edge.segment.model_file import ModelFile, Outputs
 from edge.segment.preparation import Preparation
 from edge.segment.reading import Reading, named_or
-from edge.segment.rows import sound_rows
-from edge.types import F32, Instances
+from edge.segment.rows import are_shares, in_pixels, sound_rows
+from edge.types import Instances
 
 CONVENTION = "any named boxes or dets (K, 4 to 6), labels, scores and masks (K, h, w)"
 ROLES = {
@@ -33,7 +35,18 @@ ROLES = {
     "boxes": ("box", "det"),
 }
 LARGEST_SQUARE = 56  # a mask of fewer cells lies in its box
-LARGEST_SHARE = 1.5  # boxes whose corners are all below are shares of the input
+ASSUMED = (
+    "that it wants its picture as YOLO exports do (letterbox, RGB, values 0..1) and counts classes "
+    "from 0"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the values are; None: each frame's tell."""
+
+    shares: bool | None  # boxes: of the input, not pixels
+    level: planes.Level | None  # masks
 
 
 def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Reading | None:
@@ -44,16 +57,24 @@ def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Rea
         if role in found:
             return None
         found[role] = k
-    if not {"boxes", "masks"} <= found.keys() or _parts(found, outputs) is None:
+    seen = _parts(found, outputs) if {"boxes", "masks"} <= found.keys() else None
+    if seen is None:
         return None
+    kind = Kind(are_shares(seen[0]), _level_of(seen[3]))
     class_names = named_or(model, names, COCO_80)
 
     def decode(its: Outputs, box: Letterbox, limits: Limits) -> tuple[Instances, int]:
         parts = _parts(found, its)
         assert parts is not None  # outputs keep their rank
-        return decoded(parts, len(class_names), box, limits)
+        return decoded(parts, len(class_names), box, limits, kind)
 
-    return Reading("generic", CONVENTION, class_names, Preparation(), decode)
+    return Reading("generic", CONVENTION, class_names, Preparation(), decode, ASSUMED)
+
+
+def _level_of(masks: NDArray[Any]) -> planes.Level | None:
+    """What the values of masks (K, h, w) are; None: there are none but zeros."""
+    levels = {planes.level_of(mask) for mask in masks if mask.any() and np.isfinite(mask).all()}
+    return max(levels, key=lambda level: level.highest, default=None)
 
 
 def _parts(found: dict[str, int], outputs: Outputs) -> list[NDArray[Any]] | None:
@@ -81,7 +102,7 @@ def _parts(found: dict[str, int], outputs: Outputs) -> list[NDArray[Any]] | None
 
 
 def decoded(
-    parts: Sequence[NDArray[Any]], classes: int, box: Letterbox, limits: Limits
+    parts: Sequence[NDArray[Any]], classes: int, box: Letterbox, limits: Limits, kind: Kind
 ) -> tuple[Instances, int]:
     """Instances of one frame, and how many were dropped for impossible values.
 
@@ -90,18 +111,15 @@ def decoded(
         classes: number of classes.
         box: how the frame lies in the input.
         limits: thresholds.
+        kind: what the values of boxes and masks are.
     """
     boxes, scores, labels, masks = parts
-    corners: F32 = boxes.astype(np.float32)
-    if len(corners) and np.nanmax(np.abs(corners), initial=0) < LARGEST_SHARE:
-        h, w = box.input_hw
-        corners *= np.array([w, h, w, h], np.float32)
+    corners = in_pixels(boxes, box, kind.shares)
     # Rows of score 0 fill up.
     least = max(limits.min_score, 1e-6)
     rows, broken = sound_rows(corners, scores, labels, classes, least)
     rows = rows[: limits.most].inside(box)
-    are_logits = any(masks[k].min() < 0 or masks[k].max() > 1 for k in rows.index)
-    level = planes.LOGITS if are_logits else planes.PROBABILITIES
+    level = kind.level or [planes.level_of(masks[k]) for k in rows.index]
     if max(masks.shape[1:]) <= LARGEST_SQUARE:
         its, filled, bad = pasted.masks_of(masks[rows.index], rows.boxes, box, level)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,32 +45,47 @@ def fitted(frame_hw: tuple[int, int], longest_px: int, stride: int) -> tuple[int
     return -(-h // stride) * stride, -(-w // stride) * stride
 
 
-def by_shortest(frame_hw: tuple[int, int], shortest_px: int, stride: int) -> Letterbox:
+def by_shortest(
+    frame_hw: tuple[int, int], shortest_px: int, stride: int, most_px: int | None = None
+) -> Letterbox:
     """Short side `shortest_px`, at the top left of an input padded to multiples of the stride.
+
+    Where the long side would get more than `most_px`, it gets so many, and the short side less.
 
     >>> box = by_shortest((1080, 1920), 800, 32)
     >>> inner(box), box.input_hw
     ((800, 1422), (800, 1440))
+    >>> inner(by_shortest((1080, 1920), 800, 32, 1333))
+    (750, 1333)
     """
     scale = shortest_px / min(frame_hw)
-    h, w = (max(1, int(side * scale)) for side in frame_hw)
+    if most_px is None:
+        h, w = (max(1, int(side * scale)) for side in frame_hw)
+    else:
+        scale = min(scale, most_px / max(frame_hw))
+        h, w = (max(1, int(side * scale + 0.5)) for side in frame_hw)
     input_hw = -(-h // stride) * stride, -(-w // stride) * stride
     return Letterbox(frame_hw, input_hw, w / frame_hw[1], h / frame_hw[0], 0, 0)
 
 
 def letterbox(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
     """Keep the aspect ratio, centre, pad the rest (the convention of YOLO exports)."""
-    box = cornered(frame_hw, input_hw)
-    inner_h, inner_w = inner(box)
-    left, top = (input_hw[1] - inner_w) // 2, (input_hw[0] - inner_h) // 2
-    return replace(box, left=left, top=top)
-
-
-def cornered(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
-    """Keep the aspect ratio, at the top left, pad the rest."""
     (h, w), (input_h, input_w) = frame_hw, input_hw
     scale = min(input_h / h, input_w / w)
     inner_h, inner_w = max(1, round(h * scale)), max(1, round(w * scale))
+    left, top = (input_w - inner_w) // 2, (input_h - inner_h) // 2
+    return Letterbox(frame_hw, input_hw, inner_w / w, inner_h / h, left, top)
+
+
+def cornered(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Letterbox:
+    """Keep the aspect ratio, at the top left, pad the rest; halves are rounded up, as by mmcv.
+
+    >>> inner(cornered((425, 640), (320, 320))), inner(letterbox((425, 640), (320, 320)))
+    ((213, 320), (212, 320))
+    """
+    (h, w), (input_h, input_w) = frame_hw, input_hw
+    scale = min(input_h / h, input_w / w)
+    inner_h, inner_w = max(1, int(h * scale + 0.5)), max(1, int(w * scale + 0.5))
     return Letterbox(frame_hw, input_hw, inner_w / w, inner_h / h, 0, 0)
 
 

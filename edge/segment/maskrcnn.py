@@ -33,6 +33,11 @@ SHORT_800 = Preparation(
     "corner", False, ZOO_MEAN, (1.0, 1.0, 1.0), ZOO_MEAN, sizing="shortest", size_px=800
 )
 SQUARE = (28, 28)
+ASSUMED = (
+    "that labels count from 1, and that it wants its picture as the ONNX zoo's MaskRCNN-12 does "
+    "(shortest side 800, BGR less a mean); Detectron2's is family detectron2"
+)
+ZOO_INPUT = ("image", (3, None, None))
 PASTED_SHARE = 1 / 28  # torchvision pastes a square with a border of one cell on each side
 
 
@@ -64,9 +69,14 @@ def read_torchvision(
 
 
 def read_zoo(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Reading | None:
-    """How to read the ONNX zoo's MaskRCNN-12; None: it is of another convention."""
+    """How to read the ONNX zoo's MaskRCNN-12; None: it is of another convention.
+
+    Detectron2's look the same where they do not give the input's size, but speak of classes.
+    """
     order = _order(outputs)
     if order is None or outputs[order[3]].shape[2:] != SQUARE:
+        return None
+    if "class" in model.outputs[order[2]][0].lower():
         return None
     class_names, first = _classes(named_or(model, names, COCO_80))
 
@@ -76,7 +86,8 @@ def read_zoo(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) ->
         masks, filled, bad = pasted.masks_of(squares, rows.boxes, box)
         return rows.instances(box, masks, filled), broken + bad
 
-    return Reading("maskrcnn-zoo", ZOO, class_names, SHORT_800, decode)
+    is_its = (model.input_name, model.input_shape) == ZOO_INPUT
+    return Reading("maskrcnn-zoo", ZOO, class_names, SHORT_800, decode, "" if is_its else ASSUMED)
 
 
 def _order(outputs: Outputs) -> tuple[int, int, int, int] | None:

@@ -41,6 +41,16 @@ LOGITS = Level(0.0, -1e6, 1e6)
 PROBABILITIES = Level(0.5, -0.01, 1.01)  # with the rounding of float16
 
 
+def level_of(plane: NDArray[Any]) -> Level:
+    """What the values of a plane (h, w) are: logits if some cannot be probabilities.
+
+    >>> level_of(np.array([[0.1, 1.0005]])) == PROBABILITIES
+    True
+    """
+    beyond = plane.min() < PROBABILITIES.lowest or plane.max() > PROBABILITIES.highest
+    return LOGITS if beyond else PROBABILITIES
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """How pixels along one side of the frame are made of cells: of two neighbours each."""
@@ -95,7 +105,7 @@ def axes(cells_hw: tuple[int, int], box: Letterbox) -> tuple[Axis, Axis]:
 def masks_of(
     planes: NDArray[Any],
     index: Sequence[int] | I64,
-    level: Level,
+    level: Level | Sequence[Level],
     box: Letterbox,
     crops: I32 | None = None,
 ) -> tuple[Masks, list[int], int]:
@@ -104,7 +114,7 @@ def masks_of(
     Args:
         planes: float (K, h, w); each covers the whole input.
         index: (N,) the planes that are wanted.
-        level: what their values are.
+        level: what their values are, or those of each.
         box: how the frame lies in the input.
         crops: int32 (N, 4) frame pixels outside which a mask is not set; None: the whole frame.
 
@@ -118,8 +128,10 @@ def masks_of(
     height, width = box.frame_hw
     rows, columns = axes((planes.shape[1], planes.shape[2]), box)
     whole = [[0, 0, width, height]] * len(index)
+    levels = [level] * len(index) if isinstance(level, Level) else level
     windows, masks, filled, broken = [], [], [], 0
     for n, (x1, y1, x2, y2) in enumerate(whole if crops is None else crops.tolist()):
+        level = levels[n]
         if x2 <= x1 or y2 <= y1:
             continue
         left, right = int(columns.first[x1]), int(columns.second[x2 - 1]) + 1
@@ -159,8 +171,8 @@ def _cut(
         mask: U8 = (cells > level.threshold).view(np.uint8)
     else:
         cells = plane[top:bottom, left:right].astype(np.float32, copy=False)
-        wide = _mixed(cells.T, across - left, columns.second[x1:x2] - left, columns.share[x1:x2])
-        fine = _mixed(wide.T, down - top, rows.second[y1:y2] - top, rows.share[y1:y2])
+        wide = mixed(cells.T, across - left, columns.second[x1:x2] - left, columns.share[x1:x2])
+        fine = mixed(wide.T, down - top, rows.second[y1:y2] - top, rows.share[y1:y2])
         mask = (fine > level.threshold).view(np.uint8)
     x, y, w, h = cv2.boundingRect(mask)
     if not w:
@@ -168,8 +180,8 @@ def _cut(
     return (x1 + x, y1 + y, x1 + x + w, y1 + y + h), mask[y : y + h, x : x + w]
 
 
-def _mixed(lines: F32, first: I64, second: I64, share: F32) -> F32:
-    """Lines between the first and the second, each with its share of the second."""
+def mixed(lines: F32, first: I64, second: I64, share: F32) -> F32:
+    """Lines float32 (n, m) between the first and the second, each with its share of the second."""
     lines = np.ascontiguousarray(lines)
     low: F32 = lines.take(first, axis=0, mode="clip")
     high: F32 = lines.take(second, axis=0, mode="clip")

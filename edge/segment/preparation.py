@@ -45,6 +45,7 @@ class Preparation:
     averages: bool = True  # pixels, where a picture shrinks to half or less; else it skips some
     sizing: Sizing = "longest"
     size_px: int = DEFAULT_LONGEST_PX  # the longest or the shortest side
+    most_px: int | None = None  # of the longest side where the shortest is given
 
     def placed(
         self, frame_hw: tuple[int, int], fixed_hw: tuple[int, int] | None, longest_px: int | None
@@ -57,7 +58,7 @@ class Preparation:
             longest_px: longest side of the input, for a model that takes any; None: the family's.
         """
         if fixed_hw is None and longest_px is None and self.sizing == "shortest":
-            return by_shortest(frame_hw, self.size_px, self.stride_px)
+            return by_shortest(frame_hw, self.size_px, self.stride_px, self.most_px)
         if fixed_hw is None and longest_px is None and self.sizing == "native":
             return stretched(frame_hw, frame_hw)
         longest_px = longest_px or self.size_px

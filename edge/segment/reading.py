@@ -26,6 +26,7 @@ class Reading:
     class_names: tuple[str, ...]
     preparation: Preparation
     decode: Decode
+    assumed: str = ""  # what the file does not tell, in words; it is warned of
 
 
 def described(model: ModelFile, outputs: Outputs) -> str:

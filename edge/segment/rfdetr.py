@@ -53,7 +53,7 @@ def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Rea
         logits = its[labels][0, :, :classes].astype(np.float32, copy=False)
         return decoded(its[dets][0], logits, its[masks][0], box, limits)
 
-    usual = COCO_91 if classes == len(COCO_91) else ()
+    usual = COCO_91 if slots == len(COCO_91) else ()
     return Reading("rfdetr", CONVENTION, named(model, names, classes, usual), PREPARATION, decode)
 
 

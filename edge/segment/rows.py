@@ -12,6 +12,7 @@ from edge.segment.letterbox import Letterbox
 from edge.types import F32, I32, I64, Bool, Instances, Masks
 
 LARGEST_VALUE = 1e6  # pixels: a box beyond it is no box
+LARGEST_SHARE = 1.5  # boxes whose corners are all below are shares of the input
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,31 @@ class Rows:
         """Instances of the frame: the rows numbered in `filled`, to which `masks` belong."""
         its = self[np.array(filled, np.int64)]
         return Instances(box.to_frame(its.boxes), its.scores, its.class_ids, masks)
+
+
+def are_shares(boxes: NDArray[Any]) -> bool | None:
+    """Whether corners (N, 4) are shares of the input, not pixels; None: there is nothing to tell.
+
+    >>> are_shares(np.array([[0, 0, 0.5, 1]])), are_shares(np.array([[0, 0, 32, 64]]))
+    (True, False)
+    """
+    largest = np.abs(boxes[np.isfinite(boxes).all(1)]).max(initial=0)
+    return bool(largest < LARGEST_SHARE) if largest else None
+
+
+def in_pixels(boxes: NDArray[Any], box: Letterbox, shares: bool | None) -> F32:
+    """Corners float32 (N, 4) in pixels of the input.
+
+    Args:
+        boxes: (N, 4), in pixels or in shares.
+        box: how the frame lies in the input.
+        shares: which they are; None: what these look like.
+    """
+    corners: F32 = boxes.astype(np.float32, copy=False)
+    if are_shares(corners) if shares is None else shares:
+        h, w = box.input_hw
+        return corners * np.array([w, h, w, h], np.float32)
+    return corners
 
 
 def sound_rows(

@@ -23,6 +23,7 @@ from edge.segment.reading import Reading, named
 from edge.types import F32, Instances
 
 CONVENTION = "cells (1, 4 + classes + k, A) and prototypes (1, k, h, w), as YOLO-seg exports have"
+MINUS_INFINITY = 0xFC00  # the bits of a float16
 
 
 def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Reading | None:
@@ -95,4 +96,8 @@ def _best(scores: NDArray[Any]) -> F32:
     # Numbers of 16 bits are compared much faster as whole numbers, whose order is the same where
     # they are not negative; NaN is the largest then, as it shall be.
     halves: F32 = scores.view(np.int16).max(0).view(np.float16).astype(np.float32)
+    # NaN may have a sign as well. Without one in their bits, only such are above -infinity.
+    bits = scores.view(np.uint16)
+    if bits.max(initial=0) > MINUS_INFINITY:
+        halves[bits.max(0) > MINUS_INFINITY] = np.nan
     return halves

@@ -26,6 +26,7 @@ from edge.types import F32, Bool, Instances
 CONVENTION = (
     "rows (1, M, 6 + k) and prototypes (1, k, h, w), as YOLO-seg exports with nms=True have"
 )
+MOST_ROWS = 1000  # exports keep 300 unless told
 
 
 def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Reading | None:
@@ -36,9 +37,14 @@ def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Rea
     at, planes = found
     k, *planes_hw = outputs[planes].shape[1:]
     count, width = outputs[at].shape[1:]
-    # YOLOv5 with one class has rows of this width, too, but as many as it has cells.
-    is_cells = count in {ANCHORS * n for n in cells_of(planes_hw)}
-    if width != 6 + k or (is_cells and model.metadata.get("end2end") != "True"):
+    if width != 6 + k:
+        return None
+    # YOLOv5's cells of one class have this width, too, and turned cells of two; but they are as
+    # many as the input has, or more than anybody keeps.
+    per_place = cells_of(planes_hw)
+    are_cells = count in per_place | {ANCHORS * n for n in per_place}
+    may_be_cells = are_cells or (count > MOST_ROWS and len(names or model.names()) <= 2)
+    if may_be_cells and not _is_said(model):
         return None
     class_names = named_or(model, names, COCO_80)
 
@@ -46,6 +52,12 @@ def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Rea
         return decoded(its[at][0], its[planes][0], box, len(class_names), limits)
 
     return Reading("yolo-end2end", CONVENTION, class_names, Preparation(), decode)
+
+
+def _is_said(model: ModelFile) -> bool:
+    """Whether the file says that suppression is in it: Ultralytics' exports do."""
+    says = model.metadata
+    return says.get("end2end") == "True" or "'nms': True" in says.get("args", "")
 
 
 def decoded(

@@ -74,6 +74,27 @@ def test_a_mask_of_no_numbers_is_dropped_and_counted():
     assert (found.class_ids.tolist(), broken) == ([1], 1)
 
 
+def test_boxes_in_shares_of_the_input_are_read_and_warned_of(caplog):
+    expected, _ = reading_of(outputs()).decode(list(outputs().values()), BOX, Limits())
+    assert not caplog.messages
+    its = outputs()
+    its["boxes"] /= 64
+    reading = reading_of(its)
+    found, broken = reading.decode(list(its.values()), BOX, Limits())
+    assert (reading.family, broken) == ("dfine", 0)
+    np.testing.assert_allclose(found.boxes, expected.boxes, rtol=1e-5)
+    assert [filled(found, k) for k in range(2)] == [filled(expected, k) for k in range(2)]
+    [said] = caplog.messages
+    assert "read as dfine, assuming that it wants its picture as D-FINE-seg does" in said
+
+
+def test_planes_of_another_size_than_a_quarter_are_warned_of(caplog):
+    its = outputs()
+    its["masks"] = np.zeros((1, 5, 20, 20), np.float32)
+    assert reading_of(its).family == "dfine"
+    assert "read as dfine, assuming" in caplog.messages[0]
+
+
 def test_class_names_come_from_the_file_or_are_given():
     assert reading_of(outputs(), metadata={"names": "{0: 'a', 1: 'b'}"}).class_names == ("a", "b")
     assert reading_of(outputs(), names=("x", "y", "z")).class_names == ("x", "y", "z")

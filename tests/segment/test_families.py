@@ -74,6 +74,8 @@ SHAPES = {
     "rtmdet": {"dets": (1, 4, 5), "labels": (1, 4), "masks": (1, 4, 64, 64)},
     "torchvision": {"boxes": (4, 4), "scores": (4,), "labels": (4,), "masks": (4, 1, 6, 5)},
     "maskrcnn-zoo": {"boxes": (4, 4), "scores": (4,), "labels": (4,), "masks": (4, 1, 28, 28)},
+    "mmdet-maskrcnn": {"dets": (1, 4, 5), "labels": (1, 4), "masks": (1, 4, 28, 28)},
+    "detectron2": {"boxes": (4, 4), "classes": (4,), "masks": (4, 1, 28, 28), "scores": (4,)},
     "generic": {"dets": (4, 6), "masks": (4, 60, 60)},
 }
 strange = st.sampled_from([np.nan, np.inf, -np.inf, 2e3, -2e3])
@@ -87,7 +89,7 @@ usual = st.floats(-1, 2, width=16) | st.sampled_from([0.0, 0.375, 0.75, 1.0])
 def test_any_output_gives_sound_instances(family, dtype, data):
     outputs = {}
     for name, shape in SHAPES[family].items():
-        if name == "labels" and family != "rfdetr":
+        if name in ("labels", "classes") and family != "rfdetr":
             outputs[name] = data.draw(hnp.arrays(np.int64, shape, elements=st.integers(-1, 99)))
         else:
             values = hnp.arrays(dtype, shape, elements=usual | strange, fill=usual)

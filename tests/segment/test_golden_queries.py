@@ -1,4 +1,4 @@
-"""RF-DETR-Seg, D-FINE-seg and torchvision's Mask R-CNN: what their own packages made of outputs.
+"""Families without prototypes: what their own packages made of outputs.
 
 The files are written by `scripts/compare_query_families --record`, which needs those packages.
 """
@@ -13,7 +13,6 @@ from handmade import reading_of
 
 from edge import masks as mask_ops
 from edge import rle
-from edge.segment.letterbox import stretched
 from edge.segment.limits import Limits
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.npz"))
@@ -22,6 +21,8 @@ FAMILIES = {
     "rfdetr-three": ("rfdetr", Limits(0.3, every_class=True), None),
     "dfine": ("dfine", Limits(0.3, nms_iou=0.7), None),
     "torchvision": ("torchvision", Limits(0.3), ("__background__", "person", "car")),
+    "rtmdet": ("rtmdet", Limits(0.3), None),
+    "mmdet-maskrcnn": ("mmdet-maskrcnn", Limits(0.3), None),
 }
 QUERIES = [path for path in FILES if path.stem.rpartition("-")[0] in FAMILIES]
 
@@ -48,7 +49,10 @@ def test_boxes_scores_classes_and_masks_are_the_packages_own(path, dtype):
     outputs |= {k: v.astype(dtype) for k, v in outputs.items() if v.dtype.kind == "f"}
     reading = reading_of(outputs, names)
     assert reading.family == family
-    box = stretched((h, w), tuple(said["input_hw"].tolist()))
+    input_hw = tuple(said["input_hw"].tolist())
+    is_fixed = reading.preparation.sizing == "longest"
+    box = reading.preparation.placed((h, w), input_hw if is_fixed else None, None)
+    assert box.input_hw == input_hw
     ours, broken = reading.decode(list(outputs.values()), box, limits)
     theirs = rle.decoded([{"size": [h, w], "counts": run.decode()} for run in said["masks"]], h, w)
     shown = np.flatnonzero(mask_ops.area(theirs))  # no mask, no instance
@@ -62,4 +66,5 @@ def test_boxes_scores_classes_and_masks_are_the_packages_own(path, dtype):
     assert ours.class_ids.tolist() == said["labels"][shown].tolist()
     both = [mask_ops.intersection(ours.masks, k, theirs, int(j)) for k, j in enumerate(shown)]
     union = mask_ops.area(ours.masks) + mask_ops.area(theirs)[shown] - both
-    assert (both / union).min() > 0.999
+    # Mmdet makes planes a little larger than the frame, in whole pixels, and cuts them.
+    assert (both / union).min() > (0.997 if family == "rtmdet" else 0.999)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import numbers
 
-from edge.segment.letterbox import fitted, letterbox
+from edge.segment.letterbox import fitted, inner, letterbox
 from edge.segment.preparation import GREY, Canvas
 
 sizes = st.tuples(st.integers(16, 2200), st.integers(16, 2200))
@@ -47,6 +47,52 @@ def test_a_fitted_input_is_tight_and_divisible(frame_hw, count, stride):
     box = letterbox(frame_hw, (h, w))
     assert box.left < stride
     assert box.top < stride
+
+
+def by_one_gain(points, frame_hw, input_hw, rounds):
+    """Where older releases bring points: one factor for both sides, padding as computed from it."""
+    gain = min(input_hw[0] / frame_hw[0], input_hw[1] / frame_hw[1])
+    padding = [(input_hw[k] - frame_hw[k] * gain) / 2 for k in (1, 0)]
+    if rounds:
+        padding = [round(side - 0.1) for side in padding]
+    return np.clip((points - padding * 2) / gain, 0, [*frame_hw[::-1]] * 2)
+
+
+def across(box):
+    """Points from one corner of the picture in the input to the other, as boxes without a size."""
+    h, w = inner(box)
+    share = np.linspace(0, 1, 201)
+    return np.stack([box.left + share * w, box.top + share * h] * 2, 1).astype(np.float32)
+
+
+@given(sizes, inputs)
+def test_boxes_come_back_as_the_picture_went_in(frame_hw, input_hw):
+    """As by Ultralytics 8.4.190; 8.4.0 and YOLOv5 are up to 1 and .75 input pixels beside it."""
+    box = letterbox(frame_hw, input_hw)
+    points = across(box)
+    h, w = inner(box)
+    scale = np.array([w / frame_hw[1], h / frame_hw[0]] * 2)
+    expected = np.clip((points - [box.left, box.top] * 2) / scale, 0, [*frame_hw[::-1]] * 2)
+    ours = box.to_frame(points)
+    np.testing.assert_allclose(ours, expected, atol=1e-3)
+    if min(h, w) > 1:  # else not even a pixel is left of a side
+        pixel = 1 / min(input_hw[0] / frame_hw[0], input_hw[1] / frame_hw[1])
+        for rounds, most in ((True, 1.01), (False, 0.751)):
+            off = np.abs(ours - by_one_gain(points, frame_hw, input_hw, rounds)).max()
+            assert off <= most * pixel + 1e-2
+
+
+@pytest.mark.parametrize(
+    ("frame_hw", "ultralytics_840_px", "yolov5_px"),
+    [((1080, 1920), 0, 0), ((480, 640), 0, 0), ((427, 640), 0, 0.5), ((856, 1920), 1, 2),
+     ((1520, 2592), 1.25, 2.65), ((2160, 4096), 3.2, 1.6)],
+)  # fmt: skip
+def test_how_far_older_releases_are(frame_hw, ultralytics_840_px, yolov5_px):
+    box = letterbox(frame_hw, (640, 640))
+    points = across(box)
+    for rounds, expected in ((True, ultralytics_840_px), (False, yolov5_px)):
+        off = np.abs(box.to_frame(points) - by_one_gain(points, frame_hw, (640, 640), rounds))
+        assert off.max() == pytest.approx(expected, abs=0.02)
 
 
 def test_boxes_are_clipped_to_the_frame():

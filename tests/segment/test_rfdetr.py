@@ -88,6 +88,10 @@ def test_coco_is_numbered_as_its_annotations():
     assert reading.class_names[found.class_ids[0]] == "toothbrush"
 
 
+def test_91_classes_of_ones_own_are_not_those_of_coco():
+    assert reading_of(outputs(classes=92)).class_names == tuple(f"class{k}" for k in range(91))
+
+
 def test_a_mask_is_not_cut_at_its_box():
     its = outputs()
     its["dets"][0, :, 2:] = 0.01

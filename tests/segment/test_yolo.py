@@ -176,6 +176,17 @@ def test_values_that_cannot_be_are_dropped_and_counted(bad):
     assert filled(instances, 0) == (48, 28, 80, 44)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_score_that_is_no_number_is_counted_whatever_its_sign(dtype, sign):
+    cells = np.zeros((8, 12), dtype)
+    cells[:, 0] = cell(car=0.7)
+    cells[:, 1] = cell(person=np.copysign(NAN, sign))
+    cells[4, 2:] = np.tile(np.array([-0.5, -INF], dtype), 5)  # below every score, but numbers
+    instances, broken = decoded(cells, PROTOTYPES, WIDE, 2, Limits())
+    assert (instances.class_ids.tolist(), broken) == ([1], 1)
+
+
 def test_thousands_of_candidates_leave_the_best():
     ys, xs = np.mgrid[0:50, 0:50]
     scores = np.random.default_rng(0).permutation(2500) / 2600 + 0.03

@@ -166,6 +166,9 @@ def reading(*shapes, family=None, **metadata):
     return recognised(model, [np.zeros(s, np.float32) for s in shapes], family)
 
 
+SAYS_NMS = "{'batch': 1, 'nms': True, 'dynamic': False}"  # Ultralytics' metadata
+
+
 def names(count):
     return repr({k: f"kind{k}" for k in range(count)})
 
@@ -179,7 +182,16 @@ def names(count):
         ([(1, 1036, 84), P64], {}, "yolo", 1000),  # more rows than cells
         ([(1, 8400, 116), P640], {}, "yolo", 80),  # turned
         ([(1, 2000, 116), P640], {"names": names(80)}, "yolo", 80),  # of other strides
+        ([(1, 8400, 38), P640], {}, "yolo", 2),  # turned, and as wide as ready rows
+        ([(1, 8400, 38), P640], {"names": names(2)}, "yolo", 2),
+        ([(1, 84, 38), P64], {"names": names(2)}, "yolo", 2),
+        ([(1, 2000, 38), P640], {"names": names(2)}, "yolo", 2),  # more than anybody keeps
         ([(1, 300, 38), P640], {"names": names(3)}, "yolo-end2end", 3),
+        ([(1, 300, 38), P640], {"names": names(2)}, "yolo-end2end", 2),
+        ([(1, 1000, 38), P640], {}, "yolo-end2end", 80),
+        ([(1, 1000, 38), P640], {"names": names(2)}, "yolo-end2end", 2),
+        ([(1, 2000, 38), P640], {"names": names(3)}, "yolo-end2end", 3),  # no cells are so wide
+        ([(1, 2000, 38), P640], {"names": names(2), "args": SAYS_NMS}, "yolo-end2end", 2),
         ([(1, 300, 38), P640], {"names": names(3), "end2end": "True"}, "yolo-end2end", 3),
         ([(1, 20, 38), P64], {"names": names(1)}, "yolo-end2end", 1),
         ([(1, 252, 38), P64], {"end2end": "True", "names": names(2)}, "yolo-end2end", 2),
