@@ -92,6 +92,7 @@ class Zone(Section):
     overcrowded: int | None = Field(
         default=None,
         ge=1,
+        le=1_000_000,
         description="Tracks inside from which it is overcrowded; left out: never.",
     )
     overcrowded_area: float | None = Field(
