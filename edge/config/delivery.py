@@ -39,9 +39,7 @@ class FileSink(Section):
     path: Text = Field(description="File of JSON Lines.")
     max_mb: float = Field(default=100.0, gt=0, description="Size at which a new file is begun.")
     daily: bool = Field(default=False, description="Begin a new file each day, UTC.")
-    keep: int = Field(
-        default=10, ge=0, le=1_000_000, description="How many older files are kept."
-    )
+    keep: int = Field(default=10, ge=0, le=1_000_000, description="How many older files are kept.")
 
 
 class StdoutSink(Section):
