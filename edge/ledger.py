@@ -87,7 +87,7 @@ class Ledger:
         try:
             for name in config.sinks:
                 if not self._is_same(config, name):
-                    made.append(receivers.made(config, name, name in self._deliveries))
+                    made.append(receivers.made(config, name, self._config.sinks.get(name)))
             if made:
                 self._introduce([one.name for one in made])
         except EdgeError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import Config, FileSink, MqttSink, StdoutSink, people
+from edge.config import Sink as SinkSection
 from edge.delivery import Sink
 from edge.errors import EdgeError, SinkError
 from edge.patience import Limits
@@ -32,16 +33,21 @@ class Made:
     limits: Limits
 
 
-def made(config: Config, name: str, has_predecessor: bool = False) -> Made:
+def made(config: Config, name: str, before: SinkSection | None = None) -> Made:
     """A sink, how many events it takes at once, and when those that it does not are set aside.
 
-    A file that something of this name may still be writing is opened later, by its delivery.
+    A file that the sink `before` of this name may still be writing is opened by its delivery.
 
     Raises:
         SinkError: it cannot be made; a receiver that is only away is no error.
     """
     batch_size, its_limits = limits(config, name)
-    if has_predecessor and isinstance(config.sinks[name], FileSink):
+    section = config.sinks[name]
+    if (
+        isinstance(section, FileSink)
+        and isinstance(before, FileSink)
+        and section.path == before.path
+    ):
         return Made(name, lambda: sink(config, name), batch_size, its_limits)
     try:
         return Made(name, sink(config, name), batch_size, its_limits)

@@ -269,6 +269,13 @@ ERRORS = [
         "got nothing",
     ),
     (
+        "a number that no text can hold",
+        f"cameras:\n  gate:\n    source: a.mp4\n    zones: {{hall: {{polygon: [[0, 0], [1, 0], "
+        f"[1, 1]], overcrowded: 0x{'f' * 5000}}}}}\n",
+        ":4: cameras.gate.zones.hall.overcrowded: expected at most 1e+06, got a number of "
+        "thousands of digits",
+    ),
+    (
         "secret file that no file can be",
         'cameras:\n  gate:\n    source: "rtsp://me:${file:a\\0b}@h/1"\n',
         ":3: cameras.gate.source: expected a readable text file a\0b with the secret, got none",

@@ -464,6 +464,7 @@ BAD = {
     "class": {"cameras": {"gate": {"source": "rtsp://10.0.0.1/gate", "classes": ["ghost"]}}},
     "kind": {"cameras": {"gate": {"source": "gst:fakesrc ! appsink"}}},
     "sink": {"sinks": {"broker": {"type": "mqtt", "host": "h", "prefix": "a/#"}}},
+    "moved": {"sinks": {"kept": {"type": "file", "path": "/none/at/all.jsonl"}}},
     "folder": {"sinks": {"file": {"type": "file", "path": "/none/at/all.jsonl"}}},
 }
 

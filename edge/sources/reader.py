@@ -106,7 +106,8 @@ class Reader:
             if self._kind == "device":  # one that hangs would keep it busy
                 end_reads(stream.device_path(self._address))
             while not self._stop.is_set():
-                self._begin(self._settings.open_timeout_s + self._settings.read_timeout_s)
+                # FFmpeg has that time for the connection, and again to look what comes.
+                self._begin(2 * self._settings.open_timeout_s + self._settings.read_timeout_s)
                 reason = self._connection(backoff)
                 self._due_s = math.inf
                 if not self._lose(reason) or not self._settings.reconnect:
