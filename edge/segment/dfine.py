@@ -3,7 +3,8 @@
 `labels` (1, K), `boxes` (1, K, 4): corners in input pixels, `scores` (1, K), `masks` (1, K, h, w):
 probabilities over the whole input, above .5, cut at the box. Doubles of any class are suppressed,
 as its own runtime does. The input is the picture stretched, values of 0..1. Other transformers have
-outputs of these names: boxes in shares of the input are read, too, and what differs is warned of.
+outputs of these names: boxes in shares of the input and masks of logits are read, too, as the
+values for the grey picture that a model is shown first tell; what differs is warned of.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from edge.segment.coco import COCO_80
 from edge.segment.letterbox import Letterbox
 from edge.segment.limits import Limits
 from edge.segment.model_file import ModelFile, Outputs
-from edge.segment.planes import PROBABILITIES, masks_of
+from edge.segment.planes import PROBABILITIES, Level, level_told, masks_of
 from edge.segment.preparation import Preparation
 from edge.segment.reading import Reading, named_or, positions
 from edge.segment.rows import are_shares, in_pixels, sound_rows
@@ -45,15 +46,15 @@ def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Rea
     if scores.shape[1:] != many or labels.shape[1:] != many:
         return None
     class_names = named_or(model, names, COCO_80)
-    shares = are_shares(boxes[0])
+    shares, level = are_shares(boxes[0]), level_told(masks[0]) or PROBABILITIES
 
     def decode(its: Outputs, box: Letterbox, limits: Limits) -> tuple[Instances, int]:
         corners, *rest = (its[i][0] for i in order)
         its = [in_pixels(corners, box, shares), *rest]
-        return decoded(its, len(class_names), box, limits)
+        return decoded(its, len(class_names), box, limits, level)
 
     how = Preparation("stretch", averages=False)
-    is_its = not shares and _has_quarters(model, masks.shape[2:])
+    is_its = not shares and level == PROBABILITIES and _has_quarters(model, masks.shape[2:])
     return Reading("dfine", CONVENTION, class_names, how, decode, "" if is_its else ASSUMED)
 
 
@@ -64,7 +65,11 @@ def _has_quarters(model: ModelFile, planes_hw: tuple[int, ...]) -> bool:
 
 
 def decoded(
-    outputs: Outputs, classes: int, box: Letterbox, limits: Limits
+    outputs: Outputs,
+    classes: int,
+    box: Letterbox,
+    limits: Limits,
+    level: Level = PROBABILITIES,
 ) -> tuple[Instances, int]:
     """Instances of one frame, and how many were dropped for impossible values.
 
@@ -73,6 +78,7 @@ def decoded(
         classes: number of classes.
         box: how the frame lies in the input.
         limits: thresholds; with `every_class` only doubles of the same class are suppressed.
+        level: what the values of the planes are.
     """
     boxes, scores, labels, planes = outputs
     rows, broken = sound_rows(boxes, scores, labels, classes, limits.min_score)
@@ -84,5 +90,5 @@ def decoded(
     growth = np.array([1 / box.scale_x, 1 / box.scale_y] * 2, np.float32)
     h, w = box.frame_hw
     crops: I32 = np.clip(np.ceil(rows.boxes * growth), 0, [w, h, w, h]).astype(np.int32)
-    masks, filled, bad = masks_of(planes, rows.index, PROBABILITIES, box, crops)
+    masks, filled, bad = masks_of(planes, rows.index, level, box, crops)
     return rows.instances(box, masks, filled), broken + bad

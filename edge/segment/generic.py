@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edge.segment import pasted, planes
@@ -60,7 +59,7 @@ def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Rea
     seen = _parts(found, outputs) if {"boxes", "masks"} <= found.keys() else None
     if seen is None:
         return None
-    kind = Kind(are_shares(seen[0]), _level_of(seen[3]))
+    kind = Kind(are_shares(seen[0]), planes.level_told(seen[3]))
     class_names = named_or(model, names, COCO_80)
 
     def decode(its: Outputs, box: Letterbox, limits: Limits) -> tuple[Instances, int]:
@@ -69,12 +68,6 @@ def read(model: ModelFile, outputs: Outputs, names: Sequence[str] | None) -> Rea
         return decoded(parts, len(class_names), box, limits, kind)
 
     return Reading("generic", CONVENTION, class_names, Preparation(), decode, ASSUMED)
-
-
-def _level_of(masks: NDArray[Any]) -> planes.Level | None:
-    """What the values of masks (K, h, w) are; None: there are none but zeros."""
-    levels = {planes.level_of(mask) for mask in masks if mask.any() and np.isfinite(mask).all()}
-    return max(levels, key=lambda level: level.highest, default=None)
 
 
 def _parts(found: dict[str, int], outputs: Outputs) -> list[NDArray[Any]] | None:

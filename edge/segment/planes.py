@@ -51,6 +51,12 @@ def level_of(plane: NDArray[Any]) -> Level:
     return LOGITS if beyond else PROBABILITIES
 
 
+def level_told(planes: NDArray[Any]) -> Level | None:
+    """What the values of planes (K, h, w) of one model are; None: there are none but zeros."""
+    levels = {level_of(plane) for plane in planes if plane.any() and np.isfinite(plane).all()}
+    return max(levels, key=lambda level: level.highest, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """How pixels along one side of the frame are made of cells: of two neighbours each."""

@@ -88,6 +88,16 @@ def test_boxes_in_shares_of_the_input_are_read_and_warned_of(caplog):
     assert "read as dfine, assuming that it wants its picture as D-FINE-seg does" in said
 
 
+def test_masks_of_logits_are_read_and_warned_of(caplog):
+    expected, _ = reading_of(outputs()).decode(list(outputs().values()), BOX, Limits())
+    its = outputs()
+    its["masks"] = its["masks"] * 8 - 4
+    found, broken = reading_of(its).decode(list(its.values()), BOX, Limits())
+    assert broken == 0
+    assert [filled(found, k) for k in range(2)] == [filled(expected, k) for k in range(2)]
+    assert len(caplog.messages) == 1
+
+
 def test_planes_of_another_size_than_a_quarter_are_warned_of(caplog):
     its = outputs()
     its["masks"] = np.zeros((1, 5, 20, 20), np.float32)

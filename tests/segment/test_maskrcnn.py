@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from handmade import filled, reading_of, rectangle
+from handmade import filled, model_file, reading_of, rectangle
 
 from edge.segment.coco import COCO_80, COCO_91
+from edge.segment.families import recognised
 from edge.segment.letterbox import by_shortest, stretched
 from edge.segment.limits import Limits
 
@@ -54,6 +57,15 @@ def test_the_zoo(rename):
     assert broken == 0
     assert [reading.class_names[k] for k in found.class_ids] == ["car", "person", "person"]
     assert filled(found, 0) == (10, 5, 21, 26)  # whole pixels, the last one included
+
+
+@pytest.mark.parametrize(("name", "shape", "warned"), [("image", (3, None, None), 0),
+                                                       ("image", (3, 800, 800), 1)])  # fmt: skip
+def test_only_what_might_not_be_the_zoos_is_warned_of(caplog, name, shape, warned):
+    its = anonymous(zoo())
+    file = replace(model_file(its), input_name=name, input_shape=shape)
+    assert recognised(file, list(its.values())).family == "maskrcnn-zoo"
+    assert len(caplog.messages) == warned
 
 
 def test_an_input_of_another_size():
