@@ -36,17 +36,6 @@ pytest_plugins = ["scenes"]
 collect_ignore = ["rtsp_server.py"]  # it runs with the system's Python
 
 
-# What talks to real servers keeps to one worker, where several share the tests.
-REAL = ("rtsp", "mqtt", "browser", "tmpfs")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for pytest-xdist."""
-    for item in items:
-        if any(item.get_closest_marker(name) for name in REAL) or "tests/site" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("real"))
-
-
 @pytest.fixture(autouse=True)
 def same_logging() -> Iterator[None]:
     """Commands that run within the tests' process set up logging; the next test is to find none."""
