@@ -124,8 +124,9 @@ def usage(frames: int, began_s: float, ledger: Ledger, sessions: int) -> Usage:
 
 
 def verdict(rows: Sequence[Usage], most_growth: float) -> list[str]:
-    """What is wrong with the last row, compared with that after a tenth of the frames."""
+    """What is wrong at the end, compared with how it was after a tenth of the frames."""
     early, last = rows[EARLY - 1], rows[-1]
+    late = rows[max(EARLY, len(rows) * 3 // 4) :]
     found = []
     most_mb = early.rss_mb * (1 + most_growth)
     if last.rss_mb > most_mb:
@@ -133,8 +134,9 @@ def verdict(rows: Sequence[Usage], most_growth: float) -> list[str]:
     for name in ("threads", "open_files"):
         # Some come and go by the second: none may have come to stay.
         most = max(getattr(row, name) for row in rows[:EARLY])
-        if getattr(last, name) > most:
-            found.append(f"{name}: expected at most {most}, got {getattr(last, name)}")
+        least = min(getattr(row, name) for row in late)
+        if least > most:
+            found.append(f"{name}: expected at most {most}, got {least}")
     return found
 
 
