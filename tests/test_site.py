@@ -355,6 +355,7 @@ def test_a_recording_that_is_stopped_and_counted_again_gives_what_one_run_gives(
     def run(folder, until_s, is_whole):
         with running(folder, config) as (site, ledger):
             until_lanes(site, 1)
+            site.lanes[0].feed.close()
             site.lanes[0].feed = Script() if is_whole else Unfinished()
             play(site.lanes[0], recorded(0.0, until_s))
             site.close()

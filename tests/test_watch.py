@@ -111,3 +111,4 @@ def test_a_camera_that_is_taken_away_is_not_counted_any_more(scene, square_model
 
     watch(lanes, segmenter, threading.Event(), wake, each_turn)
     assert (first.frames, lanes[0].frames) == (20, 60)
+    first.close()
